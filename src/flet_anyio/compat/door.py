@@ -1,0 +1,44 @@
+"""The one way from other threads into an event loop."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from anyio.lowlevel import current_token
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Door"]
+
+
+class Door:
+    """Leads into the event loop that made it. `post` may be called from any thread."""
+
+    __slots__ = ("_post", "_thread", "backend")
+
+    def __init__(self) -> None:
+        token = current_token()
+        native: Any = token.native_token
+        self.backend = "trio" if hasattr(native, "run_sync_soon") else "asyncio"
+        self._post = (
+            native.run_sync_soon if self.backend == "trio" else native.call_soon_threadsafe
+        )
+        self._thread = threading.get_ident()
+
+    def here(self) -> bool:
+        """Whether the caller is in the loop's own thread."""
+        return threading.get_ident() == self._thread
+
+    def post(self, func: Callable[..., Any], *args: Any) -> bool:
+        """Have the loop call `func(*args)` soon. Return False when the loop has ended.
+
+        `func` must not raise.
+        """
+        try:
+            self._post(func, *args)
+        except RuntimeError:
+            # asyncio: the loop is closed. trio: RunFinishedError, which is one too.
+            return False
+        return True

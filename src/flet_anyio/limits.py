@@ -1,0 +1,54 @@
+"""Every bound of the server, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+__all__ = ["Limits"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What one client, session or shutdown may take. `None` switches a limit off.
+
+    Sizes are in bytes, times in seconds.
+
+    Attributes:
+        message_bytes: The largest frame a client may send; a larger one closes its connection
+            with 1009.
+        register_timeout: How long a new connection may take to register; then it is closed
+            with 1008.
+        events_queued: Events of one session that wait for their handler. When they are this
+            many, the server stops reading from that client until one is taken.
+        events_in_flight: Async handlers of one session that run at the same time; the next
+            event waits for one of them to end or to wait for the client.
+        deliveries_queued: Pub/sub messages of one session that wait for its subscribers. One
+            more is dropped, with a warning.
+        outbox_bytes: What may wait to be sent to one client. A call or a data frame beyond it
+            fails with `OutboxFull`; an update beyond it drops the connection, and the client
+            gets the whole page when it is back.
+        write_timeout: How long one frame may take to be written; then the connection is
+            dropped and the session waits for its client to come back.
+        ping_timeout: How long an old connection may take to prove that it is alive when
+            another one asks for its session.
+        close_timeout: How long `on_close` handlers may run when a session ends.
+        shutdown_grace: How long a server that shuts down waits for `on_disconnect` and
+            `on_close` handlers before it cancels them.
+    """
+
+    message_bytes: int | None = 16 * 1024 * 1024
+    register_timeout: float | None = 10
+    events_queued: int = 1024
+    events_in_flight: int | None = 64
+    deliveries_queued: int | None = 10_000
+    outbox_bytes: int | None = 64 * 1024 * 1024
+    write_timeout: float | None = 30
+    ping_timeout: float = 5
+    close_timeout: float = 5
+    shutdown_grace: float = 10
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None and (isinstance(value, bool) or not value > 0):
+                raise ValueError(f"Limits.{field.name} must be greater than 0, not {value!r}")

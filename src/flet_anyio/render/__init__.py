@@ -1,0 +1,6 @@
+"""From controls to bytes: what changed, as a patch, packed for the client. Imports flet only."""
+
+from .encoder import encode_message, encode_page
+from .patch import Patch, diff
+
+__all__ = ["Patch", "diff", "encode_message", "encode_page"]

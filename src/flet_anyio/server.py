@@ -1,0 +1,185 @@
+"""The server: owner of all sessions, and of what they share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Protocol, Self
+from weakref import WeakValueDictionary
+
+import anyio
+from anyio import AsyncContextManagerMixin
+from anyio.lowlevel import RunVar
+
+from .compat.door import Door
+from .compat.hosting import host
+from .errors import SessionClosed
+from .limits import Limits
+from .session.lifecycle import Reason
+from .session.registry import Registry
+from .session.session import Session
+from .web.oauth import OAuthFlows
+from .wire.codes import CloseCode
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+__all__ = ["Server", "default_server"]
+
+logger = logging.getLogger(__name__)
+
+
+class _Connection(Protocol):
+    def close(self, code: CloseCode, reason: str) -> None: ...
+
+
+class Server(AsyncContextManagerMixin):
+    """Owns sessions, their hubs, a thread pool and the OAuth flows that wait.
+
+    Open it with `async with`, in the task that is to own it. Leaving the block, or being
+    cancelled in it, shuts down, in this order: no new connections; every client is told 1012,
+    so that it comes back; sessions end, running `on_disconnect` and `on_close`; what still
+    runs after `Limits.shutdown_grace` is cancelled; and then waited for.
+    """
+
+    def __init__(self, *, limits: Limits | None = None, debug: bool = False) -> None:
+        self.limits = limits or Limits()
+        self.debug = debug
+        self.oauth = OAuthFlows()
+        self._registries: WeakValueDictionary[Hashable, Registry] = WeakValueDictionary()
+        self._connections: set[_Connection] = set()
+        self._sessions: set[Session] = set()
+        self._quiet = anyio.Event()
+        self._executor: ThreadPoolExecutor | None = None
+        self._group: TaskGroup | None = None
+        self._door: Door | None = None
+        self._task: object = None
+
+    @asynccontextmanager
+    async def __asynccontextmanager__(self) -> AsyncGenerator[Self]:
+        self._door = Door()
+        async with anyio.create_task_group() as group:
+            self._group = group
+            try:
+                yield self
+            finally:
+                await self.shutdown()
+                group.cancel_scope.cancel()
+
+    @property
+    def open(self) -> bool:
+        """Whether connections and sessions are taken."""
+        return self._group is not None
+
+    @property
+    def sessions(self) -> list[Session]:
+        """The sessions that live now."""
+        return list(self._sessions)
+
+    @property
+    def executor(self) -> ThreadPoolExecutor:
+        """Threads for the sessions that were given no executor of their own."""
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(thread_name_prefix="flet-anyio")
+        return self._executor
+
+    def registry(self, mount: str, main: Callable[..., Any]) -> Registry:
+        """The sessions of one app at one place. They are the same for as long as any lives."""
+        assert self._door is not None, "the server must be opened first"
+        key = (mount, _identity(main))
+        registry = self._registries.get(key)
+        if registry is None:
+            registry = Registry(limits=self.limits, door=self._door, debug=self.debug)
+            # Kept by the registry: an identity is only good while its object lives.
+            registry.main = main
+            self._registries[key] = registry
+        return registry
+
+    async def start(self, session: Session, registry: Registry) -> None:
+        """Run a new session, and return once it takes work.
+
+        Raises:
+            SessionClosed: The server is shutting down.
+        """
+        if self._group is None:
+            raise SessionClosed("start a session")
+        registry.add(session)
+        self._sessions.add(session)
+        try:
+            await self._group.start(self._run, session)
+        except BaseException:
+            registry.forget(session)
+            raise
+
+    async def _run(self, session: Session, *, task_status: Any) -> None:
+        try:
+            await session.run(task_status=task_status)
+        except Exception:
+            # Whatever fails in a session ends in that session.
+            logger.exception("%r failed", session)
+        finally:
+            self._sessions.discard(session)
+            if not self._sessions:
+                self._quiet.set()
+
+    async def _run_hosted(self, started: Callable[[], None]) -> None:
+        try:
+            async with self:
+                started()
+                await anyio.sleep_forever()
+        except Exception:
+            # No scope is above this one: what went on would end the event loop itself.
+            logger.exception("the event loop's server failed")
+
+    def enter(self, connection: _Connection) -> None:
+        """A connection begins."""
+        self._connections.add(connection)
+
+    def leave(self, connection: _Connection) -> None:
+        """A connection is over."""
+        self._connections.discard(connection)
+
+    async def shutdown(self) -> None:
+        """Do what leaving the block does, up to the grace. May be called twice."""
+        self._group, group = None, self._group
+        if group is None:
+            return
+        for connection in list(self._connections):
+            connection.close(CloseCode.SERVICE_RESTART, "the server shuts down")
+        self._quiet = anyio.Event()
+        for session in self.sessions:
+            session.close(Reason.SERVER_SHUTDOWN)
+        if self._sessions:
+            with anyio.move_on_after(self.limits.shutdown_grace, shield=True):
+                await self._quiet.wait()
+        group.cancel_scope.cancel()
+        if self._executor is not None:
+            # Threads cannot be stopped. Those of this server were told by `page.closing`.
+            self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+_default: RunVar[Server] = RunVar("flet_anyio_default_server")
+
+
+async def default_server(limits: Limits | None = None, *, debug: bool = False) -> Server:
+    """The event loop's own server, for apps that nobody opened one for.
+
+    It is made on first use, with the limits of that use, runs until the loop ends and then
+    shuts down like any other.
+    """
+    server = _default.get(None)
+    if server is None or not server.open:
+        server = Server(limits=limits, debug=debug)
+        _default.set(server)
+        server._task = await host(server._run_hosted)
+    return server
+
+
+def _identity(main: Callable[..., Any]) -> Hashable:
+    try:
+        hash(main)
+    except TypeError:
+        return id(main)
+    return main

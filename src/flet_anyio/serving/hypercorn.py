@@ -1,0 +1,51 @@
+"""hypercorn, on whichever backend runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from anyio.lowlevel import current_token
+from hypercorn.config import Config
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Awaitable, Callable
+
+    from starlette.types import ASGIApp
+
+    from ..limits import Limits
+
+__all__ = ["make_config", "serve_sockets"]
+
+_GRACE = 2.0
+"""Seconds for what hypercorn itself has left to do: sessions were drained before."""
+
+
+def make_config(limits: Limits) -> Config:
+    """hypercorn's settings for this package."""
+    config = Config()
+    config.loglevel = "WARNING"
+    config.graceful_timeout = _GRACE
+    if limits.message_bytes is not None:
+        config.websocket_max_message_size = limits.message_bytes
+    return config
+
+
+async def serve_sockets(
+    app: ASGIApp, listener: socket.socket, config: Config, stop: anyio.Event
+) -> None:
+    """Serve connections of a listening socket until `stop` is set. Takes over the socket."""
+    config.bind = [f"fd://{listener.detach()}"]
+    serve = _backend_serve()
+    await serve(app, config, shutdown_trigger=stop.wait, mode="asgi")
+
+
+def _backend_serve() -> Callable[..., Awaitable[Any]]:
+    if current_token().backend_class.__module__.endswith("_trio"):
+        from hypercorn.trio import serve as serve_trio
+
+        return serve_trio
+    from hypercorn.asyncio import serve as serve_asyncio
+
+    return serve_asyncio

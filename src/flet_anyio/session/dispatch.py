@@ -1,0 +1,155 @@
+"""The order of events: one queue a session, handlers started in the order of arrival.
+
+A sync handler ends before the next event's starts. An async one has run up to its first
+suspension by then, and goes on beside the others, at most `Limits.events_in_flight` at once.
+
+The queue is bounded. What comes from the client waits for room, and with it the reader of its
+connection: TCP then slows the client down. What comes from the server itself, such as a pub/sub
+message, cannot wait; it is refused when too much is queued.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+from anyio.lowlevel import checkpoint, current_token
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..limits import Limits
+
+__all__ = ["Dispatcher", "Slot", "Turn", "give_up_slot"]
+
+logger = logging.getLogger(__name__)
+
+
+class Turn(Protocol):
+    """One event whose turn has come."""
+
+    def start(self, slot: Slot) -> None:
+        """Start what runs beside other events; it holds `slot` until it ends."""
+
+    async def run(self) -> None:
+        """Run what must end before the next event starts. Raises nothing."""
+
+    @property
+    def concurrent(self) -> bool:
+        """Which of the two this is."""
+        ...
+
+
+class Slot:
+    """The right to run beside other handlers, given back once."""
+
+    __slots__ = ("_release",)
+
+    def __init__(self, release: Callable[[], None] | None) -> None:
+        self._release = release
+
+    def release(self) -> None:
+        """Give the slot back; the second time, do nothing."""
+        release, self._release = self._release, None
+        if release is not None:
+            release()
+
+
+current_slot: ContextVar[Slot | None] = ContextVar("flet_anyio_slot", default=None)
+
+
+def give_up_slot() -> None:
+    """Let the next event start: the running handler is about to wait for its client.
+
+    The slot is not taken back afterwards. To wait for one again could lock up for good: all
+    slots may be held by handlers that wait for a lock which this one holds.
+    """
+    slot = current_slot.get()
+    if slot is not None:
+        slot.release()
+
+
+class Dispatcher:
+    """Takes the events of one session and starts each in its turn.
+
+    An event is queued as a function that makes its `Turn`. It is called when the turn comes:
+    what the handlers before it changed counts, and so does a handler they replaced. `prepare`
+    makes that call, and returns None when it fails.
+    """
+
+    def __init__(
+        self, limits: Limits, prepare: Callable[[Callable[[], Turn | None]], Turn | None]
+    ) -> None:
+        self._queue: deque[tuple[Callable[[], Turn | None], bool]] = deque()
+        self._limits = limits
+        self._prepare = prepare
+        self._from_client = 0
+        self._arrived = anyio.Event()
+        self._room = anyio.Event()
+        self._slots = (
+            anyio.Semaphore(limits.events_in_flight, fast_acquire=True)
+            if limits.events_in_flight is not None
+            else None
+        )
+        self._steps_to_start = _steps_to_start()
+
+    async def put(self, event: Callable[[], Turn | None]) -> None:
+        """Queue an event of the client, waiting while the queue is full."""
+        while self._from_client >= self._limits.events_queued:
+            await self._room.wait()
+        self._from_client += 1
+        self._append(event, from_client=True)
+
+    def offer(self, event: Callable[[], Turn | None]) -> bool:
+        """Queue an event of the server. Return False, and drop it, when too many wait."""
+        if len(self._queue) - self._from_client >= self._limits.deliveries_queued:
+            return False
+        self._append(event, from_client=False)
+        return True
+
+    async def run(self) -> None:
+        """Start events until cancelled. Turns report their own failures."""
+        while True:
+            turn = self._prepare(await self._next())
+            if turn is None:
+                continue
+            if not turn.concurrent:
+                await turn.run()
+                continue
+            turn.start(await self._slot())
+            for _ in range(self._steps_to_start):
+                await checkpoint()
+
+    def _append(self, event: Callable[[], Turn | None], *, from_client: bool) -> None:
+        self._queue.append((event, from_client))
+        self._arrived.set()
+
+    async def _next(self) -> Callable[[], Turn | None]:
+        while not self._queue:
+            self._arrived = anyio.Event()
+            await self._arrived.wait()
+        event, from_client = self._queue.popleft()
+        if from_client:
+            self._from_client -= 1
+            self._room.set()
+            self._room = anyio.Event()
+        return event
+
+    async def _slot(self) -> Slot:
+        if self._slots is None:
+            return Slot(None)
+        await self._slots.acquire()
+        return Slot(self._slots.release)
+
+
+def _steps_to_start() -> int:
+    """How often the dispatcher must let others run until a task it spawned has begun.
+
+    asyncio and uvloop run callbacks first in, first out: a new task begins before its spawner
+    goes on. trio runs all runnable tasks in one batch, in random order; when the second batch
+    runs, each task of the first has begun.
+    """
+    return 2 if current_token().backend_class.__module__.endswith("_trio") else 1

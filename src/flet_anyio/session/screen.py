@@ -1,0 +1,185 @@
+"""What one client shows: the page, the index of its controls, and the frames that keep it so.
+
+Updates may come from any thread. One lock covers diff, encoding and enqueueing, so that frames
+leave in the order in which they were worked out; it is never held across an await. Hooks that
+run user code after a patch, `did_mount` and `will_unmount`, run outside it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from flet.components.public_utils import unwrap_component
+from flet.controls.core.view import View
+from flet.controls.material.progress_ring import ProgressRing
+from flet.messaging.protocol import MessageAction, PatchControlBody, RegisterClientResponseBody
+
+from ..render import Patch, diff, encode_message, encode_page
+from .events import ControlIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flet.controls.base_control import BaseControl
+
+    from .page import Page
+
+__all__ = ["EPOCH", "Screen", "Welcome", "saw_page"]
+
+EPOCH = "e"
+"""The property of the client's Window that says which drawing of a page it shows."""
+_ROOT = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Welcome:
+    """What answers a registration.
+
+    Attributes:
+        frames: To be sent at once, in this order.
+        stand_in: The id of the throw-away view that a live page shows meanwhile, or None.
+            When the client has built it, `then` follows; every other frame waits for that.
+        then: The true views, for a live page.
+    """
+
+    frames: list[bytes]
+    stand_in: int | None = None
+    then: bytes = b""
+
+
+class Screen:
+    """Draws one page for its client."""
+
+    def __init__(self, page: Page, send: Callable[[bytes], None]) -> None:
+        self.page = page
+        self.index = ControlIndex({page._i: page})
+        self._send = send
+        self._lock = RLock()
+        self._drawn = False
+        self.epoch = ""
+
+    def patch(
+        self,
+        control: Any,
+        previous: Any,
+        *,
+        parent: BaseControl | None = None,
+        path: list[Any] | None = None,
+        frozen: bool = False,
+    ) -> None:
+        """Send what changed in a subtree, and mount and unmount controls accordingly.
+
+        A change that cannot be drawn raises and leaves the index as it was. Before the page
+        was first drawn there is nothing to change.
+        """
+        with self._lock:
+            if not self._drawn:
+                return
+            patch = diff(control, previous, parent=parent, path=path, frozen=frozen)
+            if patch:
+                root = parent._i if parent is not None else control._i
+                self._send(_patch_frame(root, patch.operations))
+            self._reindex(patch)
+        _run_hooks(patch)
+
+    def welcome(
+        self,
+        session_id: str,
+        greet: Callable[[Welcome], None],
+        *,
+        live: bool,
+        error: str = "",
+    ) -> None:
+        """Draw the whole page for a client that registers, and hand it to `greet`.
+
+        `greet` runs before any other change can be drawn: what it sends comes first.
+
+        `live` says that the client still shows a page of this app. It would compare the new
+        page with the one in place, find the same controls, and not draw their later changes:
+        its views are first replaced by a throw-away one.
+        """
+        with self._lock:
+            patch = diff(self.page, self.page if self._drawn else None)
+            if self._drawn:
+                # What this sends is part of the whole page; only the index needs it.
+                _patch_frame(self.page._i, patch.operations)
+            self._drawn = True
+            self._reindex(patch)
+            self.epoch = secrets.token_hex(8)
+            fields = encode_page(self.page, **{EPOCH: self.epoch})
+            reply = RegisterClientResponseBody(session_id, fields, error)
+            greet(self._refresh(reply) if live else Welcome([_reply_frame(reply)]))
+        _run_hooks(patch)
+
+    def _refresh(self, reply: RegisterClientResponseBody) -> Welcome:
+        views = reply.page_patch.pop("views", [])
+        # The client merges: what the page does not have must be said, or it stays.
+        for name in _property_names(type(self.page)):
+            reply.page_patch.setdefault(name, None)
+        stand_in = View(route=self._stand_in_route(), controls=[ProgressRing()])
+        frames = [
+            _patch_frame(self.page._i, _replace("views", [stand_in])),
+            _reply_frame(reply),
+        ]
+        return Welcome(
+            frames, stand_in._i, _patch_frame(self.page._i, _replace("views", views))
+        )
+
+    def _stand_in_route(self) -> str:
+        # The same route as the view below it keeps the client from sliding one page over the
+        # other; under an open dialog only another route makes it take the view at all.
+        views = unwrap_component(self.page.views)
+        first = views if isinstance(views, View) else unwrap_component(views[0]) if views else None
+        route = first.route if first is not None else "/"
+        dialog_open = any(dialog.open for dialog in self.page._dialogs.controls)
+        return f"{route or '/'}~" if dialog_open else route or "/"
+
+    def _reindex(self, patch: Patch) -> None:
+        for control in patch.removed:
+            self.index.pop(control._i, None)
+        for control in patch.added:
+            self.index[control._i] = control
+
+
+def saw_page(window: dict[str, Any]) -> bool:
+    """Take this server's marks out of a registering client's window properties.
+
+    Returns whether there were any: then the client's page is live, and not freshly loaded.
+    """
+    marks = [window.pop(name, None) for name in (EPOCH, "n", "m")]
+    return marks[0] is not None
+
+
+def _run_hooks(patch: Patch) -> None:
+    # A control that moved was removed and added: it stays mounted.
+    added = {control._i for control in patch.added}
+    removed = {control._i for control in patch.removed}
+    for control in patch.removed:
+        if control._i not in added:
+            control.will_unmount()
+    for control in patch.added:
+        if control._i not in removed:
+            control.did_mount()
+
+
+def _patch_frame(root: int, operations: list[Any]) -> bytes:
+    return encode_message(MessageAction.PATCH_CONTROL, PatchControlBody(root, operations))
+
+
+def _reply_frame(reply: RegisterClientResponseBody) -> bytes:
+    return encode_message(MessageAction.REGISTER_CLIENT, reply)
+
+
+def _replace(name: str, value: Any) -> list[Any]:
+    return [[_ROOT], [0, _ROOT, name, value]]
+
+
+def _property_names(page_class: type[Page]) -> list[str]:
+    return [
+        field.name
+        for field in dataclasses.fields(page_class)
+        if not field.name.startswith("_") and not field.metadata.get("skip")
+    ]

@@ -1,0 +1,688 @@
+"""One user's state: a page, its work and its connection, if there is one.
+
+A session outlives its connections. While it has none its cancel scope has a deadline; when that
+fires, or the app or the server closes the session, everything it began ends with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import secrets
+import threading
+import traceback
+from contextlib import suppress
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import anyio
+from anyio.abc import TaskStatus
+from flet.controls.base_control import BaseControl
+from flet.controls.context import context
+from flet.controls.exceptions import FletPageDisconnectedException
+from flet.messaging.protocol import (
+    InvokeMethodRequestBody,
+    MessageAction,
+    SessionCrashedBody,
+)
+from flet.messaging.session_store import SessionStore
+from flet.pubsub.pubsub_client import PubSubClient
+from flet.utils.object_model import patch_dataclass
+
+from ..compat.advice import explain
+from ..compat.loops import SessionLoop
+from ..errors import OutboxFull, SessionClosed
+from ..render import encode_message, encode_page
+from ..wire.codes import CloseCode
+from ..wire.messages import CallReply, Register
+from .calls import Calls
+from .dispatch import Dispatcher, give_up_slot
+from .effects import Scheduler
+from .lifecycle import Lifecycle, Reason, Signal, State
+from .page import Page
+from .screen import EPOCH, Screen, Welcome, saw_page
+from .tasks import Tasks
+from .turns import delivery_turn, event_turn, run_handler
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Awaitable, Callable
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    from flet.app import AppCallable
+    from flet.auth.authorization import Authorization
+    from flet.components.hooks.use_effect import EffectHook
+
+    from ..compat.door import Door
+    from ..limits import Limits
+    from ..pubsub.hub import Hub
+    from ..wire.messages import ControlEvent as ControlEventMessage
+    from ..wire.messages import PropertyUpdate
+    from .dispatch import Turn
+
+__all__ = ["Client", "Session", "SessionOwner"]
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_CRASHED = "Something went wrong in this app. Its developers find the details in the server's log."
+_FOREVER = 86_400
+"""Seconds that a live page may take to build its stand-in view: as long as its tab is hidden."""
+
+
+class Client(Protocol):
+    """What a session needs of the connection to its client."""
+
+    page_url: str | None
+    page_name: str
+    session_timeout: float
+    client_ip: str
+    user_agent: str
+
+    @property
+    def given_loop(self) -> AbstractEventLoop | None: ...
+
+    @property
+    def executor(self) -> ThreadPoolExecutor: ...
+
+    def send(self, frame: bytes, *, urgent: bool = False) -> None:
+        """Put a frame on its way. Urgent ones are not held back.
+
+        Raises:
+            OutboxFull: Too much waits already.
+        """
+
+    def update(self, frame: bytes) -> None:
+        """Put an update on its way. When too much waits, drop the connection: the client comes
+        back, and gets the whole page."""
+
+    def hold(self) -> None:
+        """Keep back what is sent from now on."""
+
+    def release(self, first: bytes) -> None:
+        """Send `first`, then what was held back, and hold back no more."""
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """Send what waits, then close."""
+
+    def oauth_authorize(self, attrs: dict[str, Any]) -> None: ...
+
+
+class SessionOwner(Protocol):
+    """What a session needs of the server it lives in."""
+
+    limits: Limits
+    door: Door
+    debug: bool
+    hub: Hub
+
+    def forget(self, session: Session) -> None:
+        """The session is over."""
+
+
+class Session:
+    """One user's page and everything that runs for it.
+
+    The public names are those of `flet.messaging.session.Session`. Methods are for the event
+    loop's thread, but for `patch_control`, `schedule_update`, `schedule_effect`, `error`,
+    `run_task`, `run_thread` and `close`, which may be called from any.
+    """
+
+    def __init__(self, owner: SessionOwner, client: Client) -> None:
+        self._owner = owner
+        self._limits = owner.limits
+        self._door = owner.door
+        self._id = secrets.token_urlsafe(24)
+        # The id lets a client back in, so logs show another name.
+        self.label = secrets.token_hex(4)
+        self._client = client
+        self._greeted = False
+        self._lifecycle = Lifecycle()
+        self._expires_at: datetime | None = None
+        self._scope: anyio.CancelScope | None = None
+        self._page = Page(self)  # type: ignore[arg-type]
+        self._screen = Screen(self._page, self._send_update)
+        self._tasks = Tasks(self._page, self._door, self._report, self._quit)
+        self._dispatcher = Dispatcher(self._limits, partial(self._tasks.guard, "an event"))
+        self._scheduler = Scheduler(self._tasks, self._door)
+        self._calls = Calls()
+        self._store = SessionStore()
+        self._pubsub_client = PubSubClient(owner.hub, self._id)
+        self._loop: AbstractEventLoop | None = None
+        self._visible = anyio.Event()
+        self._visible.set()
+        self.components_mode = False
+        self.authorization: Authorization | None = None
+        self.closing = threading.Event()
+        self._disconnect_due = False
+        self._close_client = False
+        self._live = False
+
+    def __repr__(self) -> str:
+        return f"<Session {self.label} {self._lifecycle.state.value}>"
+
+    # --- what it is ---------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """The secret by which a client gets back to this session. Not for logs."""
+        return self._id
+
+    @property
+    def state(self) -> State:
+        """Where the session stands."""
+        return self._lifecycle.state
+
+    @property
+    def attached(self) -> bool:
+        """Whether it has a connection."""
+        return self.state is State.ATTACHED
+
+    @property
+    def open(self) -> bool:
+        """Whether it takes a connection."""
+        return self._lifecycle.open
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why the session ended, once it does."""
+        return self._lifecycle.reason
+
+    @property
+    def connection(self) -> Any:
+        """The connection to the client, or None while it is away."""
+        return self._client if self.attached else None
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When a session whose client is away will end (UTC), else None.
+
+        For people to read. What ends the session is the deadline of its cancel scope, which
+        no change of the wall clock moves.
+        """
+        return self._expires_at
+
+    @property
+    def index(self) -> Any:
+        """Mounted controls by id; holds them weakly."""
+        return self._screen.index
+
+    @property
+    def page(self) -> Page:
+        """The root control."""
+        return self._page
+
+    @property
+    def pubsub_client(self) -> PubSubClient:
+        """Publishes and subscribes in this session's name."""
+        return self._pubsub_client
+
+    @property
+    def store(self) -> SessionStore:
+        """The app's own values for this user."""
+        return self._store
+
+    @property
+    def loop(self) -> AbstractEventLoop:
+        """See `Page.loop`."""
+        given = self._client.given_loop
+        if given is not None:
+            return given
+        if self._loop is None:
+            self._loop = SessionLoop(self._door, self.run_coroutine)
+        return self._loop
+
+    @property
+    def executor(self) -> ThreadPoolExecutor:
+        """Where `run_thread` runs."""
+        return self._client.executor
+
+    @property
+    def page_url(self) -> str | None:
+        """The address the client last connected to."""
+        return self._client.page_url
+
+    @property
+    def page_name(self) -> str:
+        """Where the app is mounted."""
+        return self._client.page_name
+
+    # --- its life -----------------------------------------------------------------------------
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Live until closed or expired. Cancelling it closes the session."""
+        self._tasks.enter_context()
+        try:
+            async with anyio.create_task_group() as group:
+                self._scope = group.cancel_scope
+                self._tasks.open(group)
+                self._tasks.spawn(self._dispatcher.run, name="the dispatcher")
+                task_status.started()
+        finally:
+            await self._finish()
+
+    def close(self, reason: Reason = Reason.CLOSED_BY_APP) -> None:
+        """End the session and all it runs. May be called from any thread, and twice.
+
+        Returns at once; `on_close` runs when everything else was cancelled.
+        """
+        if self._door.here():
+            self._close(reason)
+        else:
+            self._door.post(self._close, reason)
+
+    def attach(self, client: Client, request: Register, *, announce: bool = True) -> None:
+        """Serve this client from now on. An earlier connection is closed.
+
+        Fires `on_connect` when it is not the first one, unless `announce` is false.
+
+        Raises:
+            SessionClosed: The session ends or has ended.
+        """
+        before = self.state
+        if not self._lifecycle.fire(Signal.ATTACH):
+            raise SessionClosed("attach a connection")
+        if before is State.ATTACHED:
+            self._calls.fail_all()
+            self._client.close(CloseCode.NORMAL, "another connection took over")
+        self._client, self._greeted = client, False
+        self._expires_at = None
+        if self._scope is not None:
+            self._scope.deadline = math.inf
+        live = saw_page(request.page.get("window") or {})
+        route = self._page.route
+        self.apply_page_patch(request.page)
+        if before is State.NEW:
+            self._page.client_ip = client.client_ip
+            self._page.client_user_agent = client.user_agent
+            self._live = live
+            return
+        self._tasks.guard(
+            "the page", self._tasks.fresh_context().run, partial(self._welcome, client, live=live)
+        )
+        if announce:
+            self.post_event(self._page, "connect")
+        if self._page.route and self._page.route != route:
+            self.post_event(self._page, "route_change", {"route": self._page.route})
+
+    def start(self, main: AppCallable, before_main: AppCallable | None) -> None:
+        """Run the app for a session that is new and has its first client."""
+        self._tasks.spawn(self._main, main, before_main, name="main")
+
+    def detach(self, client: Client) -> None:
+        """The client's connection is over. Says nothing when another took its place."""
+        if self._client is not client or not self._lifecycle.fire(Signal.DETACH):
+            return
+        self._calls.fail_all()
+        timeout = client.session_timeout
+        self._expires_at = datetime.now(timezone.utc) + timedelta(seconds=timeout)
+        self._disconnect_due = True
+        self._dispatcher.offer(self._disconnect_turn)
+        if self._scope is not None:
+            self._scope.deadline = anyio.current_time() + timeout
+
+    async def client_answers(self) -> bool:
+        """Whether the client is still there: asks it, and waits `Limits.ping_timeout`."""
+        # Every client answers a call to a control that does not exist, with an error.
+        try:
+            await self.invoke_method(0, "ping", None, timeout=self._limits.ping_timeout)
+        except RuntimeError:
+            return True
+        except (TimeoutError, FletPageDisconnectedException, OutboxFull):
+            return False
+        return True
+
+    def shown_in(self, request: Register) -> bool:
+        """Whether the page that registers is the one that this session last drew."""
+        epoch = (request.page.get("window") or {}).get(EPOCH)
+        return epoch is not None and epoch == self._screen.epoch
+
+    # --- what the client says -----------------------------------------------------------------
+
+    async def receive_event(self, message: ControlEventMessage) -> None:
+        """Queue an event, waiting while the queue is full."""
+        await self._dispatcher.put(partial(self._control_turn, message))
+
+    async def receive_update(self, message: PropertyUpdate) -> None:
+        """Queue a change the user made: it counts for the events after it, not before."""
+        await self._dispatcher.put(partial(self._apply_update, message))
+
+    def receive_reply(self, reply: CallReply) -> None:
+        """Hand a call's outcome to its caller."""
+        if not self._calls.resolve(reply):
+            logger.debug("session %s: a reply came too late", self.label)
+
+    def apply_patch(self, control_id: int, patch: dict[str, Any]) -> None:
+        """Set properties of a control to what the client says they are."""
+        control = self.index.get(control_id)
+        if control is not None:
+            patch_dataclass(control, patch)
+
+    def apply_page_patch(self, patch: dict[str, Any]) -> None:
+        """Set properties of the page to what the client says they are."""
+        self.apply_patch(self._page._i, patch)
+
+    # --- what the client is told --------------------------------------------------------------
+
+    def patch_control(
+        self,
+        control: Any,
+        prev_control: Any = None,
+        parent: Any = None,
+        path: list[Any] | None = None,
+        frozen: bool = False,
+    ) -> None:
+        """Send what changed in a control's subtree; while the client is away, only note it."""
+        previous = control if prev_control is None else prev_control
+        self._screen.patch(control, previous, parent=parent, path=path, frozen=frozen)
+
+    def error(self, message: str) -> None:
+        """Cover the page with an error message."""
+        self._send_update(
+            encode_message(MessageAction.SESSION_CRASHED, SessionCrashedBody(message))
+        )
+
+    async def invoke_method(
+        self, control_id: int, method_name: str, args: Any, timeout: float | None = None
+    ) -> Any:
+        """Call a method of a control in the client, and return its result.
+
+        Raises:
+            TimeoutError: No reply within `timeout` seconds.
+            RuntimeError: The client reported an error.
+            FletPageDisconnectedException: The client is away, or went away meanwhile.
+            OutboxFull: Too much waits to be sent to it.
+        """
+        give_up_slot()
+
+        def send(call_id: str) -> None:
+            if not self.attached:
+                raise FletPageDisconnectedException(f"the client is away: {method_name} not sent")
+            call = InvokeMethodRequestBody(control_id, call_id, method_name, args)
+            self._client.send(encode_message(MessageAction.INVOKE_METHOD, call))
+
+        what = f"{method_name}({args})"
+        return await self._calls.make(send, what=what, timeout=timeout)
+
+    def oauth_authorize(self, attrs: dict[str, Any]) -> None:
+        """Remember the state of an OAuth flow until the provider sends the user back."""
+        self._client.oauth_authorize(attrs)
+
+    # --- work ---------------------------------------------------------------------------------
+
+    def run_task(
+        self, func: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any
+    ) -> Future[T]:
+        """See `Page.run_task`."""
+        return self._tasks.submit(func, *args, **kwargs)
+
+    def run_coroutine(self, coroutine: Awaitable[T]) -> Future[T]:
+        """Run a coroutine that was made already, as `run_task` does."""
+
+        async def run() -> T:
+            return await coroutine
+
+        run.__qualname__ = getattr(coroutine, "__qualname__", "coroutine")
+        return self._tasks.submit(run)
+
+    def run_thread(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """See `Page.run_thread`."""
+        self._tasks.run_thread(self.executor, func, *args, **kwargs)
+
+    def deliver(self, handler: Callable[..., Any], *args: Any) -> None:
+        """Run a subscriber as an event of this session. May be called from any thread."""
+        if not self._door.here():
+            self._door.post(self.deliver, handler, *args)
+        elif not self._dispatcher.offer(partial(delivery_turn, self, handler, args)):
+            logger.warning(
+                "session %s: a pub/sub message was dropped, %d wait already "
+                "(Limits.deliveries_queued)",
+                self.label,
+                self._limits.deliveries_queued,
+            )
+
+    def post_event(
+        self, control: BaseControl, name: str, data: Any = None, *, event: Any = None
+    ) -> None:
+        """Queue an event that the server itself has for a control."""
+        turn = partial(event_turn, self, control, name, data, event)
+        if not self._dispatcher.offer(turn):
+            logger.warning("session %s: event %s was dropped, too many wait", self.label, name)
+
+    def schedule_update(self, control: BaseControl) -> None:
+        """Draw a component in the next batch."""
+        self._scheduler.add_update(control)
+
+    def schedule_effect(self, hook: EffectHook, is_cleanup: bool) -> None:
+        """Run an effect, or its cleanup, after the next batch."""
+        self._scheduler.add_effect(hook, is_cleanup=is_cleanup)
+
+    def start_updates_scheduler(self) -> None:
+        """Begin to draw components in batches."""
+        self._scheduler.start()
+
+    async def wait_until_visible(self) -> None:
+        """See `Page.wait_until_visible`."""
+        await self._visible.wait()
+
+    def set_visible(self, visible: bool) -> None:
+        """Note whether the user can see the page."""
+        if visible:
+            self._visible.set()
+        elif self._visible.is_set():
+            self._visible = anyio.Event()
+
+    # --- the rest of upstream's names ---------------------------------------------------------
+
+    async def dispatch_event(self, control_id: int, event_name: str, event_data: Any) -> None:
+        """Run an event now, in the calling task, and return when its handler has ended."""
+        control = self._screen.index.find(control_id, self._page)
+        if control is not None:
+            turn = event_turn(self, control, event_name, event_data)
+            if turn is not None:
+                await turn.run()
+
+    def attach_connection(self, conn: Any) -> None:
+        """Serve the client of another connection, without firing `on_connect`."""
+        self.attach(conn, Register(self._id, conn.page_name, {}), announce=False)
+
+    async def connect(self, conn: Any) -> None:
+        """Serve the client of another connection, and run `on_connect` to its end."""
+        self.attach_connection(conn)
+        await self.dispatch_connect_event()
+
+    async def disconnect(self, session_timeout_seconds: float) -> None:
+        """Let go of the connection; end the session unless one comes within the time given."""
+        client = self._client
+        self.detach(client)
+        if self._scope is not None:
+            self._scope.deadline = anyio.current_time() + session_timeout_seconds
+        client.close(CloseCode.NORMAL, "disconnected by the app")
+
+    def get_page_patch(self) -> dict[str, Any]:
+        """The whole page as a client that registers is sent it."""
+        return encode_page(self._page)
+
+    def handle_invoke_method_results(
+        self, control_id: int, call_id: str, result: Any, error: str | None
+    ) -> None:
+        """Hand a call's outcome to its caller."""
+        self.receive_reply(CallReply(control_id, call_id, result, error))
+
+    async def dispatch_connect_event(self) -> None:
+        """Fire `on_connect`."""
+        await self.dispatch_event(self._page._i, "connect", None)
+
+    async def after_event(self, control: BaseControl | None) -> None:
+        """Update what a handler changed, if the app leaves that to Flet."""
+        self.update_after_event(control)
+
+    def update_after_event(self, control: BaseControl | None) -> None:
+        """Update the nearest part of the page that updates on its own; drop unused services."""
+        if context.auto_update_enabled() and not context.was_update_called():
+            _auto_update(control)
+        context.reset_update_called()
+        self._page._services.unregister_services()
+
+    # --- inside -------------------------------------------------------------------------------
+
+    @property
+    def tasks(self) -> Tasks:
+        """The session's children."""
+        return self._tasks
+
+    def _control_turn(self, message: ControlEventMessage) -> Turn | None:
+        control = self._screen.index.find(message.target, self._page)
+        if control is None:
+            # It may just have been removed.
+            logger.debug("session %s: no control %d", self.label, message.target)
+            return None
+        return event_turn(self, control, message.name, message.data)
+
+    def _disconnect_turn(self) -> Turn | None:
+        self._disconnect_due = False
+        return event_turn(self, self._page, "disconnect", None)
+
+    def _apply_update(self, message: PropertyUpdate) -> None:
+        try:
+            self.apply_patch(message.control_id, message.props)
+        except (TypeError, ValueError, AttributeError, KeyError) as error:
+            self.refuse(f"properties that do not fit control {message.control_id}", error)
+
+    def refuse(self, what: str, error: Exception) -> None:
+        """The client sent values that fit no type: log it and close its connection."""
+        logger.warning("session %s: the client sent %s (%s)", self.label, what, error)
+        if self.attached:
+            self._client.close(CloseCode.INVALID_PAYLOAD, what)
+
+    async def _main(self, main: AppCallable, before_main: AppCallable | None) -> None:
+        failed = ""
+        if before_main is not None:
+            failed = await self._before_main(before_main)
+        self._welcome(self._client, live=self._live, error=failed)
+        if failed:
+            self.error(failed)
+            return
+        try:
+            context.reset_auto_update()
+            await run_handler(main, (self._page,), lambda: self.update_after_event(self._page))
+            self.update_after_event(self._page)
+        except FletPageDisconnectedException:
+            logger.debug("session %s: main() reached for a client that is away", self.label)
+        except Exception as error:
+            # Supervised: the session stays, so that a developer can look at what main() built.
+            self._log("main", error)
+            self.error(self._describe(error))
+
+    async def _before_main(self, before_main: AppCallable) -> str:
+        try:
+            await run_handler(before_main, (self._page,), lambda: None)
+        except Exception as error:
+            self._log("before_main", error)
+            return self._describe(error)
+        return ""
+
+    def _welcome(self, client: Client, *, live: bool, error: str = "") -> None:
+        def greet(welcome: Welcome) -> None:
+            if self._client is not client or not self.attached:
+                return
+            self._greeted = True
+            for frame in welcome.frames:
+                client.update(frame)
+            if welcome.stand_in is not None:
+                self._tasks.spawn(
+                    self._show_views, client, welcome.stand_in, welcome.then, name="refresh"
+                )
+                client.hold()
+
+        self._screen.welcome(self._id, greet, live=live, error=error)
+
+    async def _show_views(self, client: Client, stand_in: int, views: bytes) -> None:
+        def send(call_id: str) -> None:
+            call = {
+                "control_id": stand_in,
+                "call_id": call_id,
+                "name": "built",
+                "timeout": _FOREVER,
+            }
+            client.send(encode_message(MessageAction.INVOKE_METHOD, call), urgent=True)
+
+        with suppress(RuntimeError):  # a view knows no such method: an answer all the same
+            await self._calls.make(send, what="built")
+        client.release(views)
+
+    def _send_update(self, frame: bytes) -> None:
+        # While the client is away, or has not got the page yet, there is nothing to update: it
+        # gets the whole page.
+        if self._greeted and self.attached:
+            self._client.update(frame)
+
+    def _report(self, name: str, error: Exception) -> None:
+        self._log(name, error)
+        if self._page.on_error is not None and name != "on_error":
+            self.post_event(self._page, "error", str(error))
+        else:
+            self.error(self._describe(error))
+
+    def _log(self, name: str, error: Exception) -> None:
+        cause = explain(error)
+        logger.error("session %s: %s failed: %s", self.label, name, cause, exc_info=cause)
+
+    def _describe(self, error: Exception) -> str:
+        if not self._owner.debug:
+            return _CRASHED
+        cause = explain(error)
+        return f"{cause}\n{''.join(traceback.format_exception(cause))}"
+
+    def _quit(self) -> None:
+        logger.info("session %s: SystemExit in the app ends the session", self.label)
+        self._close(Reason.CLOSED_BY_APP)
+
+    def _close(self, reason: Reason) -> None:
+        attached = self.attached
+        if not self._lifecycle.fire(Signal.CLOSE, reason):
+            return
+        self._disconnect_due |= attached
+        self._close_client = attached
+        self.closing.set()
+        if self._scope is not None:
+            self._scope.cancel()
+
+    async def _finish(self) -> None:
+        """Disconnect, run `on_close`, free everything. Shielded, and bounded in time."""
+        self._close(Reason.EXPIRED)
+        self._tasks.close()
+        self._calls.fail_all()
+        try:
+            with anyio.move_on_after(self._limits.close_timeout, shield=True) as scope:
+                if self._disconnect_due:
+                    await self.dispatch_event(self._page._i, "disconnect", None)
+                await self.dispatch_event(self._page._i, "close", None)
+            if scope.cancelled_caught:
+                logger.warning(
+                    "session %s: on_close took longer than %s s",
+                    self.label,
+                    self._limits.close_timeout,
+                )
+        finally:
+            self._free()
+
+    def _free(self) -> None:
+        self._pubsub_client.unsubscribe_all()
+        if self._close_client:
+            restart = self.reason is Reason.SERVER_SHUTDOWN
+            code = CloseCode.SERVICE_RESTART if restart else CloseCode.NORMAL
+            self._client.close(code, f"session over: {self.reason.value if self.reason else ''}")
+        self._lifecycle.fire(Signal.FINISH)
+        self._owner.forget(self)
+        logger.info("session %s: %s", self.label, self.reason.value if self.reason else "over")
+
+
+def _auto_update(control: BaseControl | None) -> None:
+    while control is not None:
+        if control.is_isolated() and not hasattr(control, "_frozen"):
+            control.update()
+            return
+        control = control.parent

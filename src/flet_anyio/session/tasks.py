@@ -1,0 +1,242 @@
+"""What runs for one session: each task its child, each in its context, each failure reported."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import Future
+from contextvars import Context, copy_context
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
+from flet.controls.context import _context_page, _update_behavior_context_var, context
+from flet.controls.exceptions import FletPageDisconnectedException
+
+from ..errors import SessionClosed
+from .dispatch import Slot, current_slot
+from .handlers import call_name
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from concurrent.futures import Executor
+
+    from anyio.abc import TaskGroup
+
+    from ..compat.door import Door
+    from .page import Page
+
+__all__ = ["Tasks"]
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Tasks:
+    """The children of one session.
+
+    `report(name, error)` is called for each failure that would otherwise reach the task group:
+    it ends nothing but the task that failed. `quit()` is called where user code raises
+    SystemExit, which ends the session and not the server.
+    """
+
+    def __init__(
+        self,
+        page: Page,
+        door: Door,
+        report: Callable[[str, Exception], None],
+        quit: Callable[[], None],  # noqa: A002 - what it does
+    ) -> None:
+        self._page = page
+        self._door = door
+        self._report = report
+        self._quit = quit
+        self._group: TaskGroup | None = None
+        self._context = copy_context()
+        self._context.run(self.enter_context)
+
+    def open(self, group: TaskGroup) -> None:
+        """Take children from now on, as tasks of `group`."""
+        self._group = group
+
+    def close(self) -> None:
+        """Take no more children."""
+        self._group = None
+
+    def enter_context(self) -> None:
+        """Make the current context this session's.
+
+        The update rules begin anew: those of whoever opened the session are not its own.
+        """
+        _context_page.set(self._page)
+        _update_behavior_context_var.set(None)
+        current_slot.set(None)
+
+    def fresh_context(self) -> Context:
+        """A context for one handler: the session's page, and update rules of its own."""
+        return self._context.copy()
+
+    def spawn(
+        self,
+        func: Callable[..., Awaitable[Any]],
+        *args: Any,
+        name: str,
+        in_context: Context | None = None,
+    ) -> None:
+        """Start a child. Only from the session's event loop.
+
+        Raises:
+            SessionClosed: The session has ended.
+        """
+        if self._group is None:
+            raise SessionClosed(f"start {name}")
+        where = self.fresh_context() if in_context is None else in_context
+        # A new task copies the context it is started in: that of whoever causes it, who may
+        # belong to another session.
+        where.run(self._group.start_soon, partial(self.supervise, func, *args, name=name))
+
+    def spawn_with_slot(
+        self, func: Callable[[], Awaitable[Any]], *, name: str, in_context: Context, slot: Slot
+    ) -> None:
+        """Start a child that holds `slot` until it ends or waits for its client."""
+        in_context.run(current_slot.set, slot)
+        self.spawn(_releasing, func, slot, name=name, in_context=in_context)
+
+    def submit(
+        self, func: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any
+    ) -> Future[T]:
+        """Start a child from any thread; its outcome is set on the future.
+
+        Raises:
+            SessionClosed: The session has ended.
+        """
+        name = call_name(func)
+        if self._group is None:
+            raise SessionClosed(f"start {name}")
+        where = self._callers_context()
+        future: Future[T] = Future()
+
+        def start() -> None:
+            try:
+                self.spawn(self._fulfil, future, func, args, kwargs, name=name, in_context=where)
+            except SessionClosed:
+                future.cancel()
+
+        if self._door.here():
+            start()
+        elif not self._door.post(start):
+            raise SessionClosed(f"start {name}")
+        return future
+
+    def run_thread(
+        self, executor: Executor, func: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> None:
+        """Run `func` in a thread of `executor`, in this session's context."""
+        name = call_name(func)
+        if self._group is None:
+            raise SessionClosed(f"start {name}")
+        executor.submit(self._callers_context().run, self._supervise_sync, func, args, kwargs, name)
+
+    def guard(self, name: str, func: Callable[..., Any], *args: Any) -> Any:
+        """Call sync user code; report what it raises, and return None then."""
+        try:
+            return func(*args)
+        except FletPageDisconnectedException:
+            logger.debug("%s reached for a client that is away", name)
+        except Exception as error:
+            # Supervised: the failure is the app's, is reported, and ends nothing else.
+            self._report(name, error)
+        except SystemExit:
+            self._quit()
+        return None
+
+    async def supervise(
+        self, func: Callable[..., Awaitable[Any]], *args: Any, name: str
+    ) -> None:
+        """Call async user code; report what it raises. Cancellation passes."""
+        try:
+            await func(*args)
+        except FletPageDisconnectedException:
+            logger.debug("%s reached for a client that is away", name)
+        except Exception as error:
+            # Supervised, as above; cancellation is no Exception.
+            self._report(name, error)
+        except SystemExit:
+            self._quit()
+
+    def _callers_context(self) -> Context:
+        # What a handler set in its context holds for the tasks and threads it begins, as with
+        # asyncio.create_task; but nothing crosses from one session to another.
+        if _context_page.get() is not self._page:
+            return self.fresh_context()
+        where = copy_context()
+        where.run(context.reset_auto_update)
+        where.run(current_slot.set, None)
+        return where
+
+    def _supervise_sync(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        name: str,
+    ) -> None:
+        try:
+            func(*args, **kwargs)
+        except FletPageDisconnectedException:
+            logger.debug("%s reached for a client that is away", name)
+        except Exception as error:
+            # Supervised, as above; the report goes where the session's other work runs.
+            self._door.post(self._report, name, error)
+        except SystemExit:
+            self._door.post(self._quit)
+
+    async def _fulfil(
+        self,
+        future: Future[Any],
+        func: Callable[..., Awaitable[Any]],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        if future.cancelled():
+            return
+        with anyio.CancelScope() as scope:
+            future.add_done_callback(lambda done: self._cancel_if_cancelled(done, scope))
+            try:
+                result = await func(*args, **kwargs)
+            except Exception as error:
+                _settle(future, error=error)
+                raise
+            except BaseException:
+                future.cancel()
+                raise
+            _settle(future, result)
+        if scope.cancelled_caught:
+            future.cancel()
+
+    def _cancel_if_cancelled(self, future: Future[Any], scope: anyio.CancelScope) -> None:
+        if not future.cancelled():
+            return
+        if self._door.here():
+            scope.cancel()
+        else:
+            self._door.post(scope.cancel)
+
+
+async def _releasing(func: Callable[[], Awaitable[Any]], slot: Slot) -> None:
+    try:
+        await func()
+    finally:
+        slot.release()
+
+
+def _settle(
+    future: Future[Any], result: Any = None, *, error: BaseException | None = None
+) -> None:
+    # False when it was cancelled meanwhile; else nobody can cancel it any more.
+    if not future.set_running_or_notify_cancel():
+        return
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(result)

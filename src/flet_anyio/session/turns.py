@@ -1,0 +1,180 @@
+"""Handlers whose turn has come: the four kinds, each run in a context of its session."""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import aclosing
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from anyio.lowlevel import checkpoint
+from flet.controls.context import context
+
+from .events import make_event, runs_itself
+from .handlers import Kind, kind_of, takes_argument
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import Context
+
+    from flet.controls.base_control import BaseControl
+
+    from .dispatch import Slot
+    from .session import Session
+
+__all__ = ["HandlerTurn", "delivery_turn", "event_turn", "run_handler"]
+
+
+class HandlerTurn:
+    """One call of one user handler."""
+
+    __slots__ = ("_after_step", "_args", "_handler", "_kind", "_name", "_session", "_where")
+
+    def __init__(
+        self,
+        session: Session,
+        handler: Callable[..., Any],
+        args: tuple[Any, ...],
+        *,
+        name: str,
+        where: Context,
+        after_step: Callable[[], None],
+    ) -> None:
+        self._session = session
+        self._handler = handler
+        self._args = args
+        self._name = name
+        self._where = where
+        self._after_step = after_step
+        self._kind = kind_of(handler)
+
+    @property
+    def concurrent(self) -> bool:
+        """Async handlers run beside others."""
+        return self._kind.is_async
+
+    def start(self, slot: Slot) -> None:
+        """Run an async handler as a child of its session."""
+        self._session.tasks.spawn_with_slot(
+            self._run_to_end, name=self._name, in_context=self._where, slot=slot
+        )
+
+    async def run(self) -> None:
+        """Run the handler to its end in the calling task. Failures are reported."""
+        if self._kind is Kind.FUNCTION:
+            self._call()
+        elif self._kind is Kind.GENERATOR:
+            await self._step_through()
+        else:
+            await self._session.tasks.supervise(self._run_to_end, name=self._name)
+
+    def _call(self) -> None:
+        result = self._guard(self._handler, *self._args)
+        if inspect.iscoroutine(result):
+            # `on_click=lambda e: page.push_route("/x")`: what it returned is still to be run.
+            self._session.tasks.spawn(
+                self._await_result, result, name=self._name, in_context=self._where
+            )
+        else:
+            self._guard(self._after_step)
+
+    async def _step_through(self) -> None:
+        steps = self._guard(self._handler, *self._args)
+        while steps is not None and self._guard(_advance, steps):
+            self._guard(self._after_step)
+            # A step asks for an update that the user sees before the next one runs.
+            await checkpoint()
+        self._guard(self._after_step)
+
+    async def _run_to_end(self) -> None:
+        await run_handler(self._handler, self._args, self._after_step)
+        self._after_step()
+
+    async def _await_result(self, result: Any) -> None:
+        await result
+        self._after_step()
+
+    def _guard(self, func: Callable[..., Any], *args: Any) -> Any:
+        return self._session.tasks.guard(self._name, self._where.run, func, *args)
+
+
+async def run_handler(
+    handler: Callable[..., Any], args: tuple[Any, ...], after_step: Callable[[], None]
+) -> None:
+    """Run a handler of any kind in the calling task; call `after_step` at each `yield`."""
+    kind = kind_of(handler)
+    if kind is Kind.COROUTINE:
+        await handler(*args)
+    elif kind is Kind.ASYNC_GENERATOR:
+        async with aclosing(handler(*args)) as steps:
+            async for _ in steps:
+                after_step()
+                await checkpoint()
+    elif kind is Kind.GENERATOR:
+        for _ in handler(*args):
+            after_step()
+            await checkpoint()
+    else:
+        result = handler(*args)
+        if inspect.iscoroutine(result):
+            await result
+
+
+def event_turn(
+    session: Session, control: BaseControl, name: str, data: Any, event: Any = None
+) -> HandlerTurn | None:
+    """Make the turn for `on_<name>` of `control`, or None when there is nothing to run.
+
+    `event` may hold the event object, else it is made from `data`.
+    """
+    where = session.tasks.fresh_context()
+    where.run(context.reset_auto_update)
+    turn = partial(HandlerTurn, session, name=f"on_{name}", where=where)
+    if runs_itself(control):
+        trigger: Callable[..., Any] = control._trigger_event
+        return turn(trigger, (name, data), after_step=_nothing)
+    if event is None:
+        try:
+            event = make_event(control, name, data)
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            session.refuse(f"an event {name} whose data fit no {type(control).__name__}", error)
+            return None
+    if event is None or not session.tasks.guard(f"on_{name}", where.run, _wanted, control, event):
+        return None
+    handler = getattr(control, f"on_{name}", None)
+    if not callable(handler):
+        handler, args = _nothing, ()
+    else:
+        args = (event,) if takes_argument(handler) else ()
+    # The control may leave the page, or be replaced, while its handler runs.
+    after_step = partial(_update_after, session, control._i)
+    return turn(handler, args, after_step=after_step)
+
+
+def delivery_turn(
+    session: Session, handler: Callable[..., Any], args: tuple[Any, ...]
+) -> HandlerTurn:
+    """Make the turn for a pub/sub subscriber. Flet leaves updating to it."""
+    where = session.tasks.fresh_context()
+    where.run(context.reset_auto_update)
+    name = "a pub/sub subscriber"
+    return HandlerTurn(session, handler, args, name=name, where=where, after_step=_nothing)
+
+
+def _update_after(session: Session, control_id: int) -> None:
+    session.update_after_event(session.index.get(control_id))
+
+
+def _wanted(control: BaseControl, event: Any) -> bool:
+    verdict = control.before_event(event)
+    return verdict is None or bool(verdict)
+
+
+def _advance(steps: Any) -> bool:
+    for _ in steps:
+        return True
+    return False
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,70 @@
+"""ASGI WebSockets, as Starlette and FastAPI hand them to a route."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+from starlette.websockets import WebSocketDisconnect, WebSocketState
+
+from ..errors import TransportClosed
+from .base import PeerInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.websockets import WebSocket
+
+__all__ = ["AsgiTransport"]
+
+
+class AsgiTransport:
+    """One WebSocket of any ASGI server."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+        client = websocket.client
+        self.info = PeerInfo(
+            url=str(websocket.url),
+            path=websocket.url.path,
+            client_ip=client.host if client else "",
+            headers=websocket.headers,
+        )
+
+    async def accept(self) -> None:
+        # A route may have accepted already, to look at the headers or to add some.
+        if self._websocket.application_state is WebSocketState.CONNECTING:
+            with _translating():
+                await self._websocket.accept()
+
+    async def receive(self) -> bytes | str:
+        with _translating():
+            message = await self._websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise TransportClosed(message.get("code"))
+        # Servers leave out the kind that is not there, or set it to None.
+        frame: bytes | str | None = message.get("bytes")
+        return frame if frame is not None else message.get("text") or ""
+
+    async def send(self, frame: bytes) -> None:
+        with _translating():
+            await self._websocket.send_bytes(frame)
+
+    async def close(self, code: int, reason: str) -> None:
+        try:
+            with _translating():
+                await self._websocket.close(code, reason)
+        except TransportClosed:
+            pass
+
+
+@contextmanager
+def _translating() -> Iterator[None]:
+    try:
+        yield
+    except WebSocketDisconnect as error:
+        raise TransportClosed(error.code) from error
+    except (RuntimeError, OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+        # Starlette and the servers say with RuntimeError that the connection is over already.
+        raise TransportClosed from error

@@ -1,0 +1,58 @@
+"""The interface of a transport."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["PeerInfo", "Transport"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeerInfo:
+    """Who connects, and to where."""
+
+    url: str
+    path: str
+    client_ip: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def user_agent(self) -> str:
+        """What the browser calls itself."""
+        return self.headers.get("user-agent", "")
+
+    @property
+    def page_url(self) -> str:
+        """The address of the page that the socket belongs to."""
+        return self.url.rsplit("/", 1)[0]
+
+    @property
+    def page_name(self) -> str:
+        """The path of that page, without slashes at the ends."""
+        return self.path.rsplit("/", 1)[0].strip("/")
+
+
+class Transport(Protocol):
+    """Carries frames, and knows nothing of sessions.
+
+    One task receives and one sends. `accept`, `receive` and `send` raise `TransportClosed` when
+    the connection is over, and nothing else for what the peer or the network did.
+    """
+
+    info: PeerInfo
+
+    async def accept(self) -> None:
+        """Finish the handshake."""
+
+    async def receive(self) -> bytes | str:
+        """Wait for the next frame."""
+
+    async def send(self, frame: bytes) -> None:
+        """Write one binary frame, waiting while the peer does not read."""
+
+    async def close(self, code: int, reason: str) -> None:
+        """Say goodbye. Raises nothing, and may be called when the connection is over."""

@@ -1,0 +1,103 @@
+"""Frames on their way to one client: bounded in bytes, filled from any thread."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+from ..errors import OutboxFull
+
+if TYPE_CHECKING:
+    from ..compat.door import Door
+    from ..wire.codes import CloseCode
+
+__all__ = ["Close", "Outbox"]
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The last item: the connection is to be closed."""
+
+    code: CloseCode
+    reason: str
+
+
+class Outbox:
+    """A queue of frames. When `limit` bytes wait, the next frame is refused with `OutboxFull`."""
+
+    def __init__(self, limit: int | None, door: Door) -> None:
+        self._limit = limit
+        self._door = door
+        self._lock = threading.Lock()
+        self._frames: deque[bytes] = deque()
+        self._held: list[bytes] | None = None
+        self._bytes = 0
+        self._end: Close | None = None
+        self._arrived = anyio.Event()
+
+    def put(self, frame: bytes, *, urgent: bool = False) -> None:
+        """Queue a frame. After the end it is dropped.
+
+        An urgent frame is not held back.
+
+        Raises:
+            OutboxFull: Too much waits already.
+        """
+        with self._lock:
+            if self._end is not None:
+                return
+            if self._limit is not None and self._bytes + len(frame) > self._limit and self._bytes:
+                raise OutboxFull(self._bytes, self._limit)
+            self._bytes += len(frame)
+            if self._held is not None and not urgent:
+                self._held.append(frame)
+                return
+            self._frames.append(frame)
+        self._wake()
+
+    def hold(self) -> None:
+        """Keep back what is put from now on."""
+        with self._lock:
+            self._held = []
+
+    def release(self, first: bytes) -> None:
+        """Let `first` go, then what was held back."""
+        with self._lock:
+            held, self._held = self._held or [], None
+            self._bytes += len(first)
+            self._frames.append(first)
+            self._frames.extend(held)
+        self._wake()
+
+    def end(self, close: Close) -> None:
+        """Take no more frames, and close when those that wait are sent. The first word counts."""
+        with self._lock:
+            if self._end is None:
+                self._end = close
+        self._wake()
+
+    async def get(self) -> bytes | Close:
+        """Wait for the next frame, or for the end."""
+        while True:
+            with self._lock:
+                if self._frames:
+                    frame = self._frames.popleft()
+                    self._bytes -= len(frame)
+                    return frame
+                if self._end is not None:
+                    return self._end
+                arrived = self._arrived = anyio.Event()
+            await arrived.wait()
+
+    def _wake(self) -> None:
+        if self._door.here():
+            self._arrived.set()
+        else:
+            self._door.post(self._set_arrived)
+
+    def _set_arrived(self) -> None:
+        self._arrived.set()

@@ -1,0 +1,80 @@
+"""trio-websocket: the same packets with no ASGI in between."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, WebSocketRequest
+
+from ..errors import TransportClosed
+from .base import PeerInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["TrioWebSocketTransport"]
+
+
+class TrioWebSocketTransport:
+    """One connection of `trio_websocket.serve_websocket`, accepted or still a request."""
+
+    def __init__(self, websocket: WebSocketRequest | WebSocketConnection) -> None:
+        self._request: WebSocketRequest | None = None
+        self._connection: WebSocketConnection | None = None
+        headers: list[tuple[bytes, bytes]]
+        if isinstance(websocket, WebSocketRequest):
+            self._request = websocket
+            headers = list(websocket.headers)
+        else:
+            self._connection = websocket
+            headers = list(websocket.handshake_headers)
+        names = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
+        remote = websocket.remote
+        host = names.get("host", "")
+        path = websocket.path.partition("?")[0]
+        self.info = PeerInfo(
+            url=f"ws://{host}{path}",
+            path=path,
+            client_ip=str(getattr(remote, "address", "")),
+            headers=names,
+        )
+
+    async def accept(self) -> None:
+        if self._request is not None:
+            with _translating():
+                self._connection = await self._request.accept()
+            self._request = None
+
+    async def receive(self) -> bytes | str:
+        with _translating():
+            return await self._accepted.get_message()
+
+    async def send(self, frame: bytes) -> None:
+        with _translating():
+            await self._accepted.send_message(frame)
+
+    async def close(self, code: int, reason: str) -> None:
+        if self._connection is None:
+            return
+        try:
+            with _translating():
+                await self._connection.aclose(code, reason)
+        except TransportClosed:
+            pass
+
+    @property
+    def _accepted(self) -> WebSocketConnection:
+        if self._connection is None:
+            raise TransportClosed
+        return self._connection
+
+
+@contextmanager
+def _translating() -> Iterator[None]:
+    try:
+        yield
+    except ConnectionClosed as error:
+        raise TransportClosed(error.reason.code if error.reason else None) from error
+    except (HandshakeError, OSError) as error:
+        raise TransportClosed from error

@@ -1,0 +1,203 @@
+"""The ASGI app: the client's files, its WebSocket, uploads and sign-in, put together."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+
+from ..flet_app import FletApp
+from ..server import Server, default_server
+from ..settings import setting
+from .oauth import FletOAuth
+from .static import FletStaticFiles
+from .uploads import FletUpload
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from flet.app import AppCallable
+    from flet.controls.types import RouteUrlStrategy, WebRenderer
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.websockets import WebSocket
+
+    from ..limits import Limits
+
+__all__ = ["FletAsgi", "app"]
+
+logger = logging.getLogger(__name__)
+
+
+class FletAsgi(Starlette):
+    """A Flet app as an ASGI app. Made by `flet_anyio.app`."""
+
+    site: _Site
+
+    async def shutdown(self) -> None:
+        """Tell all clients to come back later, and end all sessions, within the grace.
+
+        A server that runs this app calls it before it stops: ASGI itself says nothing until
+        the connections are closed.
+        """
+        if self.site.server is not None:
+            await self.site.server.shutdown()
+
+
+def app(
+    main: AppCallable,
+    before_main: AppCallable | None = None,
+    proxy_path: str | None = None,
+    assets_dir: str | None = None,
+    app_name: str | None = None,
+    app_short_name: str | None = None,
+    app_description: str | None = None,
+    web_renderer: WebRenderer | str | None = None,
+    route_url_strategy: RouteUrlStrategy | str | None = None,
+    no_cdn: bool | None = None,
+    upload_dir: str | None = None,
+    upload_endpoint_path: str | None = None,
+    max_upload_size: int | None = None,
+    secret_key: str | None = None,
+    session_timeout_seconds: float | None = None,
+    oauth_state_timeout_seconds: float | None = None,
+    *,
+    limits: Limits | None = None,
+    debug: bool = False,
+) -> FletAsgi:
+    """Make an ASGI app that serves `main` to browsers. Run it by any ASGI server, or mount it.
+
+    Its lifespan opens a server for its sessions. Mounted where no lifespan reaches it, it uses
+    the event loop's own server.
+
+    Args:
+        main: The app: a function of any of Flet's four kinds with one parameter, the `Page`.
+        before_main: Called before `main`, and before the client gets the page.
+        proxy_path: Prefix of the URL that a proxy in front strips.
+        assets_dir: The app's own files. Relative to the working directory.
+        app_name: Name of the web app, and title of the page until `main` sets one.
+        app_short_name: Name under an icon.
+        app_description: Description for search engines and installers.
+        web_renderer: `auto`, `canvaskit` or `skwasm`.
+        route_url_strategy: `path` or `hash`.
+        no_cdn: Whether everything comes from this server, with no outside network. Default:
+            true, unlike upstream.
+        upload_dir: Where uploaded files go; without it there is no upload endpoint.
+        upload_endpoint_path: Its path, relative to where the app is mounted.
+        max_upload_size: Bytes of the largest file. Default: no limit.
+        secret_key: Signs upload URLs. Default: a random one for each start.
+        session_timeout_seconds: How long a session lives without a client. Default: 3600.
+        oauth_state_timeout_seconds: How long a sign-in may take. Default: 600.
+        limits: Bounds of the server and of each connection.
+        debug: Whether visitors see the text of errors.
+
+    What is not given comes from the `FLET_*` variable that upstream reads, if it is set.
+
+    Raises:
+        ClientMissingError: The web client is not installed.
+    """
+    site = _Site(
+        main=main,
+        before_main=before_main,
+        session_timeout_seconds=session_timeout_seconds,
+        oauth_state_timeout_seconds=oauth_state_timeout_seconds,
+        upload_endpoint_path=upload_endpoint_path,
+        secret_key=setting(secret_key, "FLET_SECRET_KEY", str),
+        limits=limits,
+        debug=debug,
+    )
+    websocket = _endpoint("FLET_WEBSOCKET_HANDLER_ENDPOINT", "ws")
+    callback = _endpoint("FLET_OAUTH_CALLBACK_HANDLER_ENDPOINT", "oauth_callback")
+    routes: list[BaseRoute] = [
+        WebSocketRoute(f"/{websocket}", site.serve_socket),
+        Route(f"/{callback}", site.finish_sign_in),
+    ]
+    uploads = setting(upload_dir, "FLET_UPLOAD_DIR", str)
+    if uploads:
+        site.take_uploads(uploads, max_upload_size)
+        path = upload_endpoint_path or _endpoint("FLET_UPLOAD_HANDLER_ENDPOINT", "upload")
+        routes.append(Route(f"/{path.strip('/')}", site.upload, methods=["PUT"]))
+    static = FletStaticFiles(
+        proxy_path=proxy_path,
+        assets_dir=assets_dir,
+        app_name=app_name,
+        app_short_name=app_short_name,
+        app_description=app_description,
+        web_renderer=web_renderer,
+        route_url_strategy=route_url_strategy,
+        no_cdn=no_cdn,
+        websocket_endpoint_path=websocket,
+    )
+    routes.append(Mount("/", app=_isolated(static)))
+    asgi = FletAsgi(routes=routes, lifespan=site.lifespan)
+    asgi.site = site
+    return asgi
+
+
+class _Site:
+    """One app at one place: its settings, and the server that runs it."""
+
+    def __init__(self, *, limits: Limits | None, debug: bool, **settings: Any) -> None:
+        self.server: Server | None = None
+        self._limits = limits
+        self._debug = debug
+        self._settings = settings
+        self._uploads: FletUpload | None = None
+
+    @asynccontextmanager
+    async def lifespan(self, asgi: Starlette) -> AsyncIterator[None]:
+        server = Server(limits=self._limits, debug=self._debug)
+        async with server:
+            self.server = server
+            try:
+                yield
+            finally:
+                self.server = None
+
+    def take_uploads(self, upload_dir: str, max_size: int | None) -> None:
+        if not self._settings["secret_key"]:
+            logger.warning(
+                "no secret_key: upload URLs are signed with a random one, and end with this server"
+            )
+            self._settings["secret_key"] = secrets.token_urlsafe(32)
+        self._uploads = FletUpload(upload_dir, max_size, self._settings["secret_key"])
+
+    async def serve_socket(self, websocket: WebSocket) -> None:
+        await FletApp(server=await self._server(), **self._settings).handle(websocket)
+
+    async def upload(self, request: Request) -> Response:
+        assert self._uploads is not None
+        return await self._uploads.handle(request)
+
+    async def finish_sign_in(self, request: Request) -> Response:
+        server = await self._server()
+        return await FletOAuth(lambda: server.oauth).handle(request)
+
+    async def _server(self) -> Server:
+        return self.server or await default_server(self._limits, debug=self._debug)
+
+
+def _endpoint(variable: str, default: str) -> str:
+    return (setting(None, variable, str) or default).strip("/")
+
+
+def _isolated(app: ASGIApp) -> ASGIApp:
+    """Add the headers without which browsers give the wasm renderer no threads."""
+
+    async def isolated(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_isolated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Cross-Origin-Opener-Policy"] = "same-origin"
+                headers["Cross-Origin-Embedder-Policy"] = "require-corp"
+            await send(message)
+
+        await app(scope, receive, send_isolated)
+
+    return isolated

@@ -1,0 +1,1 @@
+"""The Flet protocol as bytes and messages. No I/O, no clock, no tasks."""
