@@ -143,9 +143,9 @@ class Server(AsyncContextManagerMixin):
 
     async def shutdown(self) -> None:
         """Do what leaving the block does, up to the grace. May be called twice."""
-        self._group, group = None, self._group
-        if group is None:
+        if self._group is None:
             return
+        self._group = None
         for connection in list(self._connections):
             connection.close(CloseCode.SERVICE_RESTART, "the server shuts down")
         self._quiet = anyio.Event()
@@ -154,7 +154,6 @@ class Server(AsyncContextManagerMixin):
         if self._sessions:
             with anyio.move_on_after(self.limits.shutdown_grace, shield=True):
                 await self._quiet.wait()
-        group.cancel_scope.cancel()
         if self._executor is not None:
             # Threads cannot be stopped. Those of this server were told by `page.closing`.
             self._executor.shutdown(wait=False, cancel_futures=True)

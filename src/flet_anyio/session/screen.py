@@ -32,6 +32,12 @@ __all__ = ["EPOCH", "Screen", "Welcome", "saw_page"]
 EPOCH = "e"
 """The property of the client's Window that says which drawing of a page it shows."""
 _ROOT = 0
+_UNUSED_IDS = 1 << 30
+_NOT_THE_APPS = frozenset(
+    "views window route web pwa debug wasm test multi_view pyodide platform platform_brightness "
+    "width height media client_ip client_user_agent".split()
+)
+"""Properties of the page that the client itself reports, or that are sent on their own."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -119,7 +125,7 @@ class Screen:
         # The client merges: what the page does not have must be said, or it stays.
         for name in _property_names(type(self.page)):
             reply.page_patch.setdefault(name, None)
-        stand_in = View(route=self._stand_in_route(), controls=[ProgressRing()])
+        stand_in = _stand_in(self._stand_in_route())
         frames = [
             _patch_frame(self.page._i, _replace("views", [stand_in])),
             _reply_frame(reply),
@@ -142,6 +148,15 @@ class Screen:
             self.index.pop(control._i, None)
         for control in patch.added:
             self.index[control._i] = control
+
+
+def _stand_in(route: str) -> View:
+    view = View(route=route, controls=[ProgressRing()])
+    # Ids that the client's page has never held, also when an earlier process made it: the
+    # counter began anew with this one. 31 bits, as JavaScript clients read no 64-bit numbers.
+    view._i = _UNUSED_IDS + 2 * secrets.randbelow(_UNUSED_IDS // 2)
+    view.controls[0]._i = view._i + 1
+    return view
 
 
 def saw_page(window: dict[str, Any]) -> bool:
@@ -181,5 +196,7 @@ def _property_names(page_class: type[Page]) -> list[str]:
     return [
         field.name
         for field in dataclasses.fields(page_class)
-        if not field.name.startswith("_") and not field.metadata.get("skip")
+        if not field.name.startswith("_")
+        and not field.metadata.get("skip")
+        and field.name not in _NOT_THE_APPS
     ]
