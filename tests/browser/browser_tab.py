@@ -1,0 +1,286 @@
+"""A browser tab with Flet's compiled client in it: what it shows, and what it says on the wire."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+import msgpack
+from PIL import Image, ImageChops
+from playwright.sync_api import Error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from playwright.sync_api import (
+        Browser,
+        BrowserContext,
+        Playwright,
+        Request,
+        Route,
+        ViewportSize,
+        WebSocket,
+    )
+
+    Role = Literal["button", "checkbox"]
+
+__all__ = [
+    "CRASHED",
+    "EVENT",
+    "PATCH",
+    "REGISTER",
+    "Frame",
+    "Tab",
+    "find_chromium",
+    "launch",
+    "open_context",
+    "share",
+]
+
+REGISTER, PATCH, EVENT, CRASHED = 1, 2, 3, 6
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_TEXT = "document.querySelector('flt-semantics-host')?.innerText || ''"
+_PRESS = "document.querySelector('flt-semantics-placeholder')?.click()"
+_READABLE = "document.querySelectorAll('flt-semantics').length > 0"
+
+
+def find_chromium(playwright: Playwright) -> str | None:
+    """The system's Chromium, else the one that Playwright installed, else None."""
+    found = next(filter(None, map(shutil.which, _NAMES)), None)
+    own = playwright.chromium.executable_path
+    return found or shutil.which(own)
+
+
+def launch(playwright: Playwright, executable: str | None = None) -> Browser:
+    path = executable or find_chromium(playwright)
+    return playwright.chromium.launch(executable_path=path, headless=True, args=_ARGUMENTS)
+
+
+def open_context(
+    browser: Browser, url: str, *, width: int = 1000, height: int = 900
+) -> BrowserContext:
+    """A fresh profile that reaches no host but the one of `url`."""
+    size: ViewportSize = {"width": width, "height": height}
+    context = browser.new_context(viewport=size)
+    host = urlsplit(url).netloc
+
+    def abort(route: Route) -> None:
+        route.abort()
+
+    def is_offsite(address: str) -> bool:
+        parts = urlsplit(address)
+        return parts.netloc != host and parts.scheme not in ("data", "blob")
+
+    context.route(is_offsite, abort)
+    return context
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One WebSocket frame, decoded."""
+
+    time: float  # seconds since the tab was opened
+    socket: int  # index in Tab.sockets
+    sent: bool  # by the client
+    action: int | str
+    body: Any
+    size: int
+
+
+@dataclass
+class Socket:
+    """One WebSocket of a tab."""
+
+    url: str
+    opened: float
+    closed: float | None = None
+    error: str | None = None
+
+
+class Tab:
+    """A tab that records its requests, its WebSockets and their frames."""
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
+        self.context = context
+        self.url = url
+        self.frames: list[Frame] = []
+        self.sockets: list[Socket] = []
+        self.requests: list[str] = []
+        self.page = context.new_page()
+        self.page.on("websocket", self._watch)
+        self.page.on("request", self._note)
+        self._began = time.monotonic()
+
+    def now(self) -> float:
+        """Seconds since the tab was opened: the clock of frames and sockets."""
+        return time.monotonic() - self._began
+
+    # loading
+
+    def open(self, timeout: float = 60) -> None:
+        self._began = time.monotonic()
+        self.page.goto(self.url, wait_until="commit", timeout=timeout * 1000)
+        self._enable_semantics(timeout)
+
+    def reload(self, timeout: float = 60) -> None:
+        self.page.reload(wait_until="commit", timeout=timeout * 1000)
+        self._enable_semantics(timeout)
+
+    def close(self) -> None:
+        self.page.close()
+
+    def _enable_semantics(self, timeout: float) -> None:
+        # Flutter paints on a canvas. Its hidden "Enable accessibility" button makes it put what
+        # it shows into the document too, for screen readers.
+        placeholder = "flt-semantics-placeholder"
+        self.page.wait_for_selector(placeholder, state="attached", timeout=timeout * 1000)
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            self.page.evaluate(_PRESS)
+            try:
+                self.page.wait_for_function(_READABLE, timeout=2000)
+            except Error:
+                continue
+            return
+        raise TimeoutError("the semantics tree did not appear")
+
+    # reading
+
+    def text(self) -> str:
+        return str(self.page.evaluate(_TEXT))
+
+    def value(self, key: str) -> str | None:
+        """What follows "key:" on the screen."""
+        for line in self.text().splitlines():
+            if line.startswith(f"{key}:"):
+                return line.removeprefix(f"{key}:").strip()
+        return None
+
+    def count(self, key: str) -> int:
+        return int(self.value(key) or 0)
+
+    def wait(self, condition: Callable[[], object], timeout: float = 10) -> bool:
+        """Poll until `condition` holds; tell whether it did in time."""
+        end = time.monotonic() + timeout
+        while not condition():
+            if time.monotonic() > end:
+                return False
+            self.page.wait_for_timeout(25)
+        return True
+
+    def wait_value(self, key: str, *wanted: str, timeout: float = 10) -> tuple[bool, str | None]:
+        """Wait until the value of `key` is one of `wanted`; also return the last one seen."""
+        return self.wait(lambda: self.value(key) in wanted, timeout), self.value(key)
+
+    def wait_text(self, text: str, *, present: bool = True) -> bool:
+        return self.wait(lambda: (text in self.text()) == present)
+
+    def picture(self, timeout: float = 8) -> bytes:
+        """A PNG of the tab, once two in a row are equal and not merely background.
+
+        The wasm renderer paints its first frame some 100 ms after the semantics tree is there.
+        """
+        end, last = time.monotonic() + timeout, b""
+        while True:
+            png = self.page.screenshot()
+            if (png == last and len(png) > 6000) or time.monotonic() > end:
+                return png
+            last = png
+            self.page.wait_for_timeout(150)
+
+    # driving
+
+    def click(self, label: str, role: Role = "button") -> None:
+        self.page.get_by_role(role, name=label, exact=True).click(timeout=10_000)
+
+    def type_into(self, label: str, text: str) -> None:
+        self.page.get_by_label(label, exact=True).click(timeout=10_000)
+        self.page.wait_for_timeout(200)  # Flutter moves its own text input there
+        self.page.keyboard.type(text, delay=20)
+
+    # the wire
+
+    def sent(self, action: int, *, after: float = -1) -> list[Frame]:
+        return [f for f in self.frames if f.sent and f.action == action and f.time > after]
+
+    def received(self, action: int, *, after: float = -1) -> list[Frame]:
+        return [f for f in self.frames if not f.sent and f.action == action and f.time > after]
+
+    def wait_patch(self, value: str, *, after: float, timeout: float = 10) -> bool:
+        """Whether an update that sets a control's `value` was received after `after`."""
+
+        def arrived() -> bool:
+            return any(
+                operation[0] == 0 and operation[2:] == ["value", value]
+                for frame in self.received(PATCH, after=after)
+                for operation in frame.body["patch"][1:]
+            )
+
+        return self.wait(arrived, timeout)
+
+    def write_frames(self, path: Path, title: str) -> None:
+        with path.open("a", encoding="utf-8") as file:
+            print(f"### {title}", *self.sockets, *self.frames, sep="\n", file=file)
+
+    def _note(self, request: Request) -> None:
+        self.requests.append(request.url)
+
+    def _watch(self, websocket: WebSocket) -> None:
+        socket, index = Socket(websocket.url, self.now()), len(self.sockets)
+        self.sockets.append(socket)
+
+        def note(payload: str | bytes, *, sent: bool) -> None:
+            action, body = _decode(payload)
+            self.frames.append(Frame(self.now(), index, sent, action, body, len(payload)))
+
+        def close(_: object) -> None:
+            socket.closed = self.now()
+
+        def fail(error: str) -> None:
+            socket.error = error
+
+        websocket.on("framesent", lambda payload: note(payload, sent=True))
+        websocket.on("framereceived", lambda payload: note(payload, sent=False))
+        websocket.on("close", close)
+        websocket.on("socketerror", fail)
+
+
+def share(png: bytes, *ranges: tuple[int, int]) -> float:
+    """Share of the pixels whose red, green and blue all lie in these inclusive ranges."""
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    masks = [
+        band.point([255 * (low <= level <= high) for level in range(256)])
+        for band, (low, high) in zip(image.split(), ranges, strict=True)
+    ]
+    both = ImageChops.darker(ImageChops.darker(masks[0], masks[1]), masks[2])
+    return both.histogram()[255] / (image.width * image.height)
+
+
+def _decode(payload: str | bytes) -> tuple[int | str, Any]:
+    if isinstance(payload, str):
+        return "text", payload
+    if payload[:1] == b"\x00":
+        message = msgpack.unpackb(
+            payload[1:],
+            ext_hook=lambda code, data: f"<ext {code}: {data!r}>",
+            strict_map_key=False,
+        )
+        return message[0], message[1]
+    if payload[:1] == b"\x01":
+        return "data", payload[1:]
+    return "unknown", payload

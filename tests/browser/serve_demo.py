@@ -1,0 +1,41 @@
+"""Serve demo_app.py, or another app, in one of the ways that the browser tests are run against.
+
+serve_demo.py trio|asyncio|uvicorn PORT UPLOAD_DIR [--renderer skwasm|canvaskit] [--app FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import runpy
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+import flet_anyio
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("server", choices=["trio", "asyncio", "uvicorn"])
+    parser.add_argument("port", type=int)
+    parser.add_argument("upload_dir")
+    parser.add_argument("--renderer")
+    parser.add_argument("--app", type=Path, default=Path(__file__).with_name("demo_app.py"))
+    options = parser.parse_args()
+    app = runpy.run_path(str(options.app))["main"]
+    settings: dict[str, Any] = {
+        "upload_dir": options.upload_dir,
+        "secret_key": "not a secret: the server lives as long as its test",
+        "web_renderer": options.renderer,
+        "debug": True,
+    }
+    if options.server == "uvicorn":
+        asgi = flet_anyio.app(app, **settings)
+        uvicorn.run(asgi, port=options.port, log_level="warning")
+    else:
+        flet_anyio.run(app, backend=options.server, port=options.port, **settings)
+
+
+if __name__ == "__main__":
+    main()

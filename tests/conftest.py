@@ -1,0 +1,83 @@
+"""Every async test runs on each event loop, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from anyio.lowlevel import checkpoint
+from backends import REAL_TIME, backend_options
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+_HERE = Path(__file__).parent
+_CODE = (str(_HERE), str(_HERE.parent / "src"), str(_HERE.parent / "examples"))
+_LOOPS_OWN = "flet-anyio server"
+_PATIENCE = 2.0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("anyio"):
+            item.add_marker(pytest.mark.usefixtures("nothing_left"))
+
+
+@pytest.fixture(params=REAL_TIME)
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    """The event loop a test runs on. Modules that test timing have one of their own."""
+    return backend_options(request.param)
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the machine reaches a test."""
+    import os
+
+    for name in os.environ:
+        if name.startswith("FLET_") and not name.startswith("FLET_ANYIO_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+async def nothing_left(anyio_backend: Any) -> AsyncIterator[None]:
+    """Fail a test that leaves a task behind, or a thread that still runs code of ours."""
+    before = {task.id for task in anyio.get_running_tasks()}
+    threads = set(threading.enumerate())
+    yield
+    with anyio.move_on_after(_PATIENCE):
+        # Callbacks that end what the test has ended may still be on their way.
+        while _tasks_since(before) or _busy_since(threads):
+            await checkpoint()
+    assert not _tasks_since(before), "tasks were left behind"
+    assert not _busy_since(threads), "threads were left behind"
+
+
+def _tasks_since(before: set[int]) -> list[anyio.TaskInfo]:
+    return [
+        task
+        for task in anyio.get_running_tasks()
+        # A bare FletApp makes the loop host a server; the loop ends it, after the test.
+        if task.id not in before and _LOOPS_OWN not in (task.name or "")
+    ]
+
+
+def _busy_since(before: set[threading.Thread]) -> list[threading.Thread]:
+    frames = sys._current_frames()
+    return [
+        thread
+        for thread in threading.enumerate()
+        if thread not in before and _runs_ours(frames.get(thread.ident or 0))
+    ]
+
+
+def _runs_ours(frame: Any) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(_CODE):
+            return True
+        frame = frame.f_back
+    return False
