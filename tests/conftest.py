@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
+
 from backends import REAL_TIME, backend_options
 
 if TYPE_CHECKING:

@@ -1,11 +1,11 @@
 """Every error this package raises, as one tree.
 
-    FletAnyioError
-    ├── PeerError              the client sent what the protocol does not allow
-    ├── TransportClosed        the connection is over, whoever ended it
-    ├── OutboxFull             more is waiting for the client than it may be owed
-    ├── SessionClosed          the session is over; nothing more runs in it
-    └── AsyncioNeeded          asyncio was asked for where trio runs
+FletAnyioError
+├── PeerError              the client sent what the protocol does not allow
+├── TransportClosed        the connection is over, whoever ended it
+├── OutboxFull             more is waiting for the client than it may be owed
+├── SessionClosed          the session is over; nothing more runs in it
+└── AsyncioNeeded          asyncio was asked for where trio runs
 """
 
 from __future__ import annotations

@@ -7,20 +7,27 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from flet.data_channel import _ProtocolMuxedDataChannel
 from flet.messaging.connection import Connection
-from flet.messaging.protocol import Message
 
+from .channels import MuxedChannel
 from .compat.loops import accept_executor, accept_loop, running_loop
-from .errors import OutboxFull, PeerError, SessionClosed, TransportClosed
+from .errors import PeerError, SessionClosed, TransportClosed
+from .link import Link
 from .render import encode_message
 from .server import Server, default_server
 from .session.session import Session
 from .settings import seconds, setting
-from .transports import Close, Outbox, open_transport
+from .transports import open_transport
 from .web.uploads import UploadSigner
 from .wire.codes import CloseCode
-from .wire.messages import CallReply, ControlEvent, PropertyUpdate, Register, decode_message
+from .wire.messages import (
+    CallReply,
+    ClientMessage,
+    ControlEvent,
+    PropertyUpdate,
+    Register,
+    decode_message,
+)
 from .wire.packets import DataPacket, data_packet, decode_packet
 
 if TYPE_CHECKING:
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
 
     from flet.app import AppCallable
     from flet.data_channel import DataChannel
+    from flet.messaging.protocol import Message
     from flet.pubsub.pubsub_hub import PubSubHub
 
     from .limits import Limits
@@ -41,8 +49,6 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_SESSION_TIMEOUT = 3600
 DEFAULT_OAUTH_STATE_TIMEOUT = 600
-_GOODBYE = 5
-"""Seconds that the closing handshake may take."""
 
 
 class FletApp(Connection):
@@ -91,7 +97,7 @@ class FletApp(Connection):
         server: Server | None = None,
         limits: Limits | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         if not callable(main):
             raise TypeError("FletApp needs main, a function that takes the page")
         if before_main is not None and not callable(before_main):
@@ -116,14 +122,10 @@ class FletApp(Connection):
         self._secret_key = setting(secret_key, "FLET_SECRET_KEY", str)
         self._server = server
         self._limits = limits
-        self._label = secrets.token_hex(4)
         self._session: Session | None = None
         self._registry: Registry | None = None
-        self._transport: Transport | None = None
-        self._outbox: Outbox | None = None
-        self._scope: anyio.CancelScope | None = None
-        self._ending: Close | None = None
-        self._channels: dict[int, DataChannel] = {}
+        self._link: Link | None = None
+        self._channels: dict[int, MuxedChannel] = {}
         self.client_ip = ""
         self.user_agent = ""
 
@@ -141,24 +143,21 @@ class FletApp(Connection):
         """
         transport = open_transport(websocket)
         server = self._server = self._server or await default_server(self._limits)
-        self._open(transport, server)
+        link = self._open(transport, server)
         server.enter(self)
         try:
-            await transport.accept()
+            await link.accept()
             async with anyio.create_task_group() as tasks:
-                self._scope = tasks.cancel_scope
-                if self._ending is None:
-                    tasks.start_soon(self._write)
-                    tasks.start_soon(self._read)
+                link.scope = tasks.cancel_scope
+                tasks.start_soon(link.write)
+                tasks.start_soon(self._read, link, server)
         except TransportClosed:
-            pass
+            logger.debug("connection %s: gone before it was accepted", link.label)
         finally:
             server.leave(self)
             if self._session is not None:
                 self._session.detach(self)
-            with anyio.move_on_after(_GOODBYE, shield=True):
-                end = self._ending or Close(CloseCode.NORMAL, "")
-                await transport.close(end.code, end.reason)
+            await link.goodbye()
 
     def send_message(self, message: Message) -> None:
         """Put a protocol message on its way to the client. May be called from any thread.
@@ -195,7 +194,7 @@ class FletApp(Connection):
         """Close the connection. Its session waits for the client to come back."""
         self.close(CloseCode.NORMAL, "disposed")
 
-    @property
+    @property  # type: ignore[misc]  # flet's can be set; these follow the constructor
     def loop(self) -> Any:
         """The loop given to the constructor, else the running one; on trio, a stand-in."""
         if self._loop is not None:
@@ -207,7 +206,7 @@ class FletApp(Connection):
         """The loop given to the constructor, else on asyncio the one that runs."""
         return self._loop or running_loop()
 
-    @property
+    @property  # type: ignore[misc]
     def executor(self) -> ThreadPoolExecutor:
         """The executor given to the constructor, else the server's."""
         if self._executor is not None:
@@ -216,7 +215,7 @@ class FletApp(Connection):
             raise RuntimeError("the connection has no executor before handle() is called")
         return self._server.executor
 
-    @property
+    @property  # type: ignore[misc]
     def pubsubhub(self) -> PubSubHub:
         """The hub that joins the sessions of this app."""
         if self._registry is None:
@@ -227,7 +226,9 @@ class FletApp(Connection):
         """Return the channel with this id; the same one each time, until it is closed."""
         channel = self._channels.get(channel_id)
         if channel is None:
-            channel = self._channels[channel_id] = _ProtocolMuxedDataChannel(channel_id, self)
+            channel = self._channels[channel_id] = MuxedChannel(
+                channel_id, self.send_data_channel_frame, self.unregister_data_channel
+            )
         return channel
 
     def send_data_channel_frame(self, channel_id: int, payload: bytes) -> None:
@@ -242,152 +243,118 @@ class FletApp(Connection):
         """Forget a channel; frames for it are dropped."""
         self._channels.pop(channel_id, None)
 
-    # --- what its session uses ----------------------------------------------------------------
+    # --- what its session uses: see `session.Client` ------------------------------------------
 
     def send(self, frame: bytes, *, urgent: bool = False) -> None:
-        """See `session.Client`."""
-        if self._outbox is not None:
-            self._outbox.put(frame, urgent=urgent)
+        """Put a frame on its way."""
+        if self._link is not None:
+            self._link.send(frame, urgent=urgent)
 
     def update(self, frame: bytes) -> None:
-        """See `session.Client`."""
-        try:
-            self.send(frame)
-        except OutboxFull as error:
-            logger.warning("connection %s: dropped, %s", self._label, error)
-            self._abort()
+        """Put an update on its way, or drop the connection."""
+        if self._link is not None:
+            self._link.update(frame)
 
     def hold(self) -> None:
-        """See `session.Client`."""
-        if self._outbox is not None:
-            self._outbox.hold()
+        """Keep back what is sent from now on."""
+        if self._link is not None:
+            self._link.hold()
 
     def release(self, first: bytes) -> None:
-        """See `session.Client`."""
-        if self._outbox is not None:
-            self._outbox.release(first)
+        """Send `first`, and what was held back."""
+        if self._link is not None:
+            self._link.release(first)
 
     def close(self, code: CloseCode, reason: str) -> None:
-        """See `session.Client`. May be called from any thread."""
-        if self._outbox is not None:
-            self._outbox.end(Close(code, reason))
+        """Send what waits, then close. May be called from any thread."""
+        if self._link is not None:
+            self._link.close(code, reason)
 
     # --- inside -------------------------------------------------------------------------------
 
-    def _open(self, transport: Transport, server: Server) -> None:
-        if self._transport is not None:
+    def _open(self, transport: Transport, server: Server) -> Link:
+        if self._link is not None:
             raise RuntimeError("a FletApp serves one connection; make one for each")
         info = transport.info
-        self._transport = transport
-        self._limits = self._limits or server.limits
         self.page_url, self.page_name = info.page_url, info.page_name
         self.client_ip, self.user_agent = info.client_ip, info.user_agent
         self._registry = server.registry(self.page_name, self._main)
-        self._outbox = Outbox(self._limits.outbox_bytes, self._registry.door)
+        limits = self._limits or server.limits
+        label = secrets.token_hex(4)
+        self._link = Link(transport, limits, self._registry.door, label)
+        return self._link
 
-    async def _write(self) -> None:
-        """Send what waits in the outbox, each frame in its time, until the end."""
-        while isinstance(item := await self._outbox.get(), bytes):
-            with anyio.move_on_after(self._limits.write_timeout) as scope:
-                try:
-                    await self._transport.send(item)
-                except TransportClosed:
-                    break
-            if scope.cancelled_caught:
-                logger.warning(
-                    "connection %s: dropped, a frame was not taken in %s s",
-                    self._label,
-                    self._limits.write_timeout,
-                )
-                break
-        else:
-            self._ending = item
-        self._scope.cancel()
-
-    async def _read(self) -> None:
+    async def _read(self, link: Link, server: Server) -> None:
         """Act on what the client sends, until it is gone or breaks the protocol."""
         try:
-            await self._register(await self._first_message())
+            session = await self._register(await self._first_message(link), server)
             while True:
-                await self._act(await self._receive())
+                await self._act(session, _decode(await link.receive()))
         except PeerError as error:
-            logger.warning("connection %s: closed, %s", self._label, error)
-            self._ending = Close(error.close_code, error.reason)
+            link.fail(error)
         except SessionClosed:
-            self._ending = Close(CloseCode.SERVICE_RESTART, "the server shuts down")
+            link.close(CloseCode.SERVICE_RESTART, "the server shuts down")
         except TransportClosed as gone:
-            logger.debug("connection %s: %s", self._label, gone)
-        self._scope.cancel()
+            logger.debug("connection %s: %s", link.label, gone)
+            link.scope.cancel()
 
-    async def _first_message(self) -> Register:
-        timeout = self._limits.register_timeout
+    @staticmethod
+    async def _first_message(link: Link) -> Register:
+        timeout = link.limits.register_timeout
         with anyio.move_on_after(timeout):
-            message = self._decode(await self._receive())
+            message = _decode(await link.receive())
             if not isinstance(message, Register):
                 raise PeerError(CloseCode.PROTOCOL_ERROR, "a message before registration")
             return message
         raise PeerError(CloseCode.POLICY_VIOLATION, f"no registration within {timeout} s")
 
-    async def _receive(self) -> bytes | str:
-        frame = await self._transport.receive()
-        limit = self._limits.message_bytes
-        if limit is not None and len(frame) > limit:
-            raise PeerError(CloseCode.MESSAGE_TOO_BIG, f"a frame of more than {limit} bytes")
-        return frame
-
-    def _decode(self, frame: bytes | str) -> Any:
-        packet = decode_packet(frame)
-        return packet if isinstance(packet, DataPacket) else decode_message(packet.body)
-
-    async def _act(self, frame: bytes | str) -> None:
-        match self._decode(frame):
-            case ControlEvent() as event:
-                await self._session.receive_event(event)
-            case PropertyUpdate() as update:
-                await self._session.receive_update(update)
-            case CallReply() as reply:
-                self._session.receive_reply(reply)
-            case DataPacket() as packet:
-                self._deliver(packet)
+    async def _act(self, session: Session, message: ClientMessage | DataPacket) -> None:
+        match message:
+            case ControlEvent():
+                await session.receive_event(message)
+            case PropertyUpdate():
+                await session.receive_update(message)
+            case CallReply():
+                session.receive_reply(message)
+            case DataPacket():
+                self._deliver(session, message)
             case Register():
                 raise PeerError(CloseCode.PROTOCOL_ERROR, "a second registration")
 
-    def _deliver(self, packet: DataPacket) -> None:
+    def _deliver(self, session: Session, packet: DataPacket) -> None:
         channel = self._channels.get(packet.channel_id)
         if channel is None:
-            logger.debug("connection %s: no data channel %d", self._label, packet.channel_id)
+            logger.debug("session %s: no data channel %d", session.label, packet.channel_id)
             return
-        # Handlers of a channel are user code: they run as its session's.
-        where = self._session.tasks.fresh_context()
-        self._session.tasks.guard(
-            "a data channel's handler", where.run, channel._deliver, packet.payload
-        )
+        # Its handler is user code, and belongs to the session.
+        receive = session.tasks.fresh_context().run
+        session.tasks.guard("a data channel", receive, channel.receive, packet.payload)
 
-    async def _register(self, request: Register) -> None:
-        session = await self._find(request)
+    async def _register(self, request: Register, server: Server) -> Session:
+        registry = server.registry(self.page_name, self._main)
+        session = await _find(registry, request)
         if session is not None:
             self._session = session
             session.attach(self, request)
-            return
-        session = self._session = Session(self._registry, self)
-        await self._server.start(session, self._registry)
+            return session
+        session = self._session = Session(registry, self)
+        await server.start(session, registry)
         session.attach(self, request)
         session.start(self._main, self._before_main)
+        return session
 
-    async def _find(self, request: Register) -> Session | None:
-        """The session that this client may have back, if any."""
-        session = self._registry.find(request.session_id or "")
-        if session is None or not session.open:
-            return None
-        if session.attached and not session.shown_in(request) and await session.client_answers():
-            # A duplicated tab: it copied the id, and the tab that it was copied from is alive.
-            return None
-        return session if session.open else None
 
-    def _abort(self) -> None:
-        if self._outbox is None or self._registry is None:
-            return
-        if self._registry.door.here():
-            self._scope.cancel()
-        else:
-            self._registry.door.post(self._scope.cancel)
+async def _find(registry: Registry, request: Register) -> Session | None:
+    """The session that this client may have back, if any."""
+    session = registry.find(request.session_id or "")
+    if session is None or not session.open:
+        return None
+    if session.attached and not session.shown_in(request) and await session.client_answers():
+        # A duplicated tab: it copied the id, and the tab that it was copied from is alive.
+        return None
+    return session if session.open else None
+
+
+def _decode(frame: bytes | str) -> ClientMessage | DataPacket:
+    packet = decode_packet(frame)
+    return packet if isinstance(packet, DataPacket) else decode_message(packet.body)

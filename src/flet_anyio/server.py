@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -19,12 +18,15 @@ from .errors import SessionClosed
 from .limits import Limits
 from .session.lifecycle import Reason
 from .session.registry import Registry
-from .session.session import Session
 from .web.oauth import OAuthFlows
 from .wire.codes import CloseCode
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Hashable
+
     from anyio.abc import TaskGroup
+
+    from .session.session import Session
 
 __all__ = ["Server", "default_server"]
 

@@ -22,9 +22,7 @@ class Door:
         token = current_token()
         native: Any = token.native_token
         self.backend = "trio" if hasattr(native, "run_sync_soon") else "asyncio"
-        self._post = (
-            native.run_sync_soon if self.backend == "trio" else native.call_soon_threadsafe
-        )
+        self._post = native.run_sync_soon if self.backend == "trio" else native.call_soon_threadsafe
         self._thread = threading.get_ident()
 
     def here(self) -> bool:

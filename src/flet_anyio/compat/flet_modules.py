@@ -9,13 +9,15 @@ Nothing else of flet is patched.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Awaitable, Callable, Generator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import anyio.to_thread
 
 from .door import Door
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Generator
 
 __all__ = ["PATCHED", "FletAsyncio", "install"]
 

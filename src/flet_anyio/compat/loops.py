@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .door import Door
 
-__all__ = ["SessionLoop", "accept_executor", "accept_loop", "running_loop"]
+__all__ = ["accept_executor", "accept_loop", "running_loop", "session_loop"]
 
 
 def accept_loop(loop: Any) -> asyncio.AbstractEventLoop | None:
@@ -64,7 +64,15 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-class SessionLoop(asyncio.AbstractEventLoop):
+def session_loop(
+    door: Door, run_coroutine: Callable[[Awaitable[Any]], Future[Any]]
+) -> asyncio.AbstractEventLoop:
+    """Make `page.loop` for a session on trio. `run_coroutine` starts a child of the session."""
+    loop: asyncio.AbstractEventLoop = _SessionLoop(door, run_coroutine)
+    return loop
+
+
+class _PartialLoop(asyncio.AbstractEventLoop):
     """As much of an asyncio loop as can be had on trio: `page.loop` there.
 
     Coroutines given to it, as by `asyncio.run_coroutine_threadsafe`, run as children of the
@@ -72,9 +80,7 @@ class SessionLoop(asyncio.AbstractEventLoop):
     `AsyncioNeeded`, which names what to use instead.
     """
 
-    def __init__(
-        self, door: Door, run_coroutine: Callable[[Awaitable[Any]], Future[Any]]
-    ) -> None:
+    def __init__(self, door: Door, run_coroutine: Callable[[Awaitable[Any]], Future[Any]]) -> None:
         self._door = door
         self._run_coroutine = run_coroutine
 
@@ -82,16 +88,18 @@ class SessionLoop(asyncio.AbstractEventLoop):
         """Run a coroutine in the session. Returns a `concurrent.futures.Future`."""
         return self._run_coroutine(coro)
 
-    def call_soon_threadsafe(self, callback: Any, *args: Any, context: Any = None) -> Any:
+    def call_soon_threadsafe(  # type: ignore[override]
+        self, callback: Any, *args: Any, context: Any = None
+    ) -> Any:
         """Have the trio loop call `callback(*args)` soon. May be called from any thread."""
         handle = _Handle(callback, args, context)
         if not self._door.post(handle.run):
             raise RuntimeError("Event loop is closed")
         return handle
 
-    call_soon = call_soon_threadsafe
+    call_soon = call_soon_threadsafe  # type: ignore[assignment]
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
         """Run a function in a thread. The result can be awaited, on trio too."""
         if executor is not None:
             return _ThreadResult(executor.submit(func, *args), self._door)
@@ -185,7 +193,13 @@ def _refusal(name: str) -> Callable[..., NoReturn]:
     return refuse
 
 
-for _name, _member in vars(asyncio.AbstractEventLoop).items():
-    if callable(_member) and not _name.startswith("_") and _name not in vars(SessionLoop):
-        setattr(SessionLoop, _name, _refusal(_name))
-SessionLoop.__abstractmethods__ = frozenset()  # type: ignore[attr-defined]
+def _refusals() -> dict[str, Any]:
+    members = vars(asyncio.AbstractEventLoop).items()
+    return {
+        name: _refusal(name)
+        for name, member in members
+        if callable(member) and not name.startswith("_") and name not in vars(_PartialLoop)
+    }
+
+
+_SessionLoop: Any = type("SessionLoop", (_PartialLoop,), _refusals())

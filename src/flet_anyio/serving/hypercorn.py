@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import anyio
 from anyio.lowlevel import current_token
 from hypercorn.config import Config
 
@@ -12,6 +11,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Awaitable, Callable
 
+    import anyio
     from starlette.types import ASGIApp
 
     from ..limits import Limits

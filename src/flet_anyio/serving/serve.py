@@ -6,7 +6,6 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from anyio.abc import TaskStatus
 
 from ..limits import Limits
 from ..web.app import FletAsgi, app
@@ -14,6 +13,7 @@ from .hypercorn import make_config, serve_sockets
 from .sockets import listen, url_of
 
 if TYPE_CHECKING:
+    from anyio.abc import TaskStatus
     from starlette.types import ASGIApp
 
 __all__ = ["serve"]
@@ -66,9 +66,7 @@ async def serve(
 class _HypercornTask:
     """hypercorn, shielded so that it serves until the sessions have ended."""
 
-    def __init__(
-        self, asgi: ASGIApp, listener: Any, limits: Limits, stop: anyio.Event
-    ) -> None:
+    def __init__(self, asgi: ASGIApp, listener: Any, limits: Limits, stop: anyio.Event) -> None:
         self._asgi = asgi
         self._listener = listener
         self._limits = limits

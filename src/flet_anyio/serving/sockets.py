@@ -40,6 +40,6 @@ def listen(host: str, port: int, *, user_timeout: float | None = None) -> socket
 def url_of(listener: socket.socket, host: str) -> str:
     """The URL under which a person on this machine reaches a listening socket."""
     port = listener.getsockname()[1]
-    if host in ("", "0.0.0.0", "::", "*"):  # noqa: S104 - compared, not bound
+    if host in ("", "0.0.0.0", "::", "*"):
         host = "127.0.0.1"
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"

@@ -80,7 +80,5 @@ class Calls:
         """End every call: the client that should answer is gone."""
         waiting, self._waiting = self._waiting, {}
         for call in waiting.values():
-            call.failure = FletPageDisconnectedException(
-                "the client went away before it answered"
-            )
+            call.failure = FletPageDisconnectedException("the client went away before it answered")
             call.done.set()

@@ -105,7 +105,8 @@ class Dispatcher:
 
     def offer(self, event: Callable[[], Turn | None]) -> bool:
         """Queue an event of the server. Return False, and drop it, when too many wait."""
-        if len(self._queue) - self._from_client >= self._limits.deliveries_queued:
+        limit = self._limits.deliveries_queued
+        if limit is not None and len(self._queue) - self._from_client >= limit:
             return False
         self._append(event, from_client=False)
         return True

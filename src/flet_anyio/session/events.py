@@ -15,7 +15,7 @@ __all__ = ["ControlIndex", "event_type", "make_event", "runs_itself"]
 
 
 @lru_cache(maxsize=4096)
-def event_type(control_class: type[BaseControl], field: str) -> Any:
+def event_type(control_class: type, field: str) -> Any:
     """The type of event that handlers in `field` take, or None when there is no such field.
 
     Worked out once: flet resolves all annotations of a class for this, which costs more than
@@ -84,7 +84,7 @@ def _search(page: BaseControl, control_id: int) -> BaseControl | None:
         if isinstance(value, BaseControl):
             seen.add(id(value))
             if parent is not None:
-                value._parent = weakref.ref(parent)
+                value._parent = weakref.ref(parent)  # type: ignore[attr-defined]
             if value._i == control_id:
                 return value
             parent = value

@@ -18,7 +18,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
-__all__ = ["Lifecycle", "Reason", "Signal", "State", "TRANSITIONS"]
+__all__ = ["TRANSITIONS", "Lifecycle", "Reason", "Signal", "State"]
 
 
 class State(Enum):

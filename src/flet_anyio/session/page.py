@@ -87,9 +87,7 @@ class Page(FletPage):
             raise TypeError("handler must be a coroutine function")
         return self.session.run_task(handler, *args, **kwargs)
 
-    def run_thread(
-        self, handler: Callable[P, Any], *args: P.args, **kwargs: P.kwargs
-    ) -> None:
+    def run_thread(self, handler: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> None:
         """Run a function in a worker thread of `executor`. May be called from any thread.
 
         Threads cannot be cancelled: one that loops should end when `page.closing` is set. A
@@ -128,7 +126,8 @@ class Page(FletPage):
 
         `on_login` fires when it is over, also when it failed.
         """
-        flow = (authorization or AuthorizationService)(
+        make_flow: Any = authorization or AuthorizationService
+        flow: Authorization = make_flow(
             provider, fetch_user=fetch_user, fetch_groups=fetch_groups, scope=scope
         )
         self.session.authorization = flow

@@ -45,9 +45,7 @@ class Registry:
         """The session is over."""
         self._sessions.pop(session.id, None)
 
-    def _deliver(
-        self, session_id: str, handler: Callable[..., Any], args: tuple[Any, ...]
-    ) -> None:
+    def _deliver(self, session_id: str, handler: Callable[..., Any], args: tuple[Any, ...]) -> None:
         session = self._sessions.get(session_id)
         if session is not None:
             session.deliver(handler, *args)

@@ -34,8 +34,25 @@ EPOCH = "e"
 _ROOT = 0
 _UNUSED_IDS = 1 << 30
 _NOT_THE_APPS = frozenset(
-    "views window route web pwa debug wasm test multi_view pyodide platform platform_brightness "
-    "width height media client_ip client_user_agent".split()
+    (
+        "client_ip",
+        "client_user_agent",
+        "debug",
+        "height",
+        "media",
+        "multi_view",
+        "platform",
+        "platform_brightness",
+        "pwa",
+        "pyodide",
+        "route",
+        "test",
+        "views",
+        "wasm",
+        "web",
+        "width",
+        "window",
+    )
 )
 """Properties of the page that the client itself reports, or that are sent on their own."""
 
@@ -130,9 +147,7 @@ class Screen:
             _patch_frame(self.page._i, _replace("views", [stand_in])),
             _reply_frame(reply),
         ]
-        return Welcome(
-            frames, stand_in._i, _patch_frame(self.page._i, _replace("views", views))
-        )
+        return Welcome(frames, stand_in._i, _patch_frame(self.page._i, _replace("views", views)))
 
     def _stand_in_route(self) -> str:
         # The same route as the view below it keeps the client from sliding one page over the

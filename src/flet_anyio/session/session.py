@@ -12,13 +12,11 @@ import secrets
 import threading
 import traceback
 from contextlib import suppress
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import anyio
-from anyio.abc import TaskStatus
-from flet.controls.base_control import BaseControl
 from flet.controls.context import context
 from flet.controls.exceptions import FletPageDisconnectedException
 from flet.messaging.protocol import (
@@ -31,7 +29,7 @@ from flet.pubsub.pubsub_client import PubSubClient
 from flet.utils.object_model import patch_dataclass
 
 from ..compat.advice import explain
-from ..compat.loops import SessionLoop
+from ..compat.loops import session_loop
 from ..errors import OutboxFull, SessionClosed
 from ..render import encode_message, encode_page
 from ..wire.codes import CloseCode
@@ -50,9 +48,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from concurrent.futures import Future, ThreadPoolExecutor
 
+    from anyio.abc import TaskStatus
     from flet.app import AppCallable
     from flet.auth.authorization import Authorization
     from flet.components.hooks.use_effect import EffectHook
+    from flet.controls.base_control import BaseControl
 
     from ..compat.door import Door
     from ..limits import Limits
@@ -231,7 +231,7 @@ class Session:
         if given is not None:
             return given
         if self._loop is None:
-            self._loop = SessionLoop(self._door, self.run_coroutine)
+            self._loop = session_loop(self._door, self.run_coroutine)
         return self._loop
 
     @property
@@ -317,7 +317,7 @@ class Session:
             return
         self._calls.fail_all()
         timeout = client.session_timeout
-        self._expires_at = datetime.now(timezone.utc) + timedelta(seconds=timeout)
+        self._expires_at = datetime.now(UTC) + timedelta(seconds=timeout)
         self._disconnect_due = True
         self._dispatcher.offer(self._disconnect_turn)
         if self._scope is not None:
@@ -412,9 +412,7 @@ class Session:
 
     # --- work ---------------------------------------------------------------------------------
 
-    def run_task(
-        self, func: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any
-    ) -> Future[T]:
+    def run_task(self, func: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> Future[T]:
         """See `Page.run_task`."""
         return self._tasks.submit(func, *args, **kwargs)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import Future
-from contextvars import Context, copy_context
+from contextvars import Context, ContextVar, copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -45,7 +45,7 @@ class Tasks:
         page: Page,
         door: Door,
         report: Callable[[str, Exception], None],
-        quit: Callable[[], None],  # noqa: A002 - what it does
+        quit: Callable[[], None],
     ) -> None:
         self._page = page
         self._door = door
@@ -68,7 +68,8 @@ class Tasks:
 
         The update rules begin anew: those of whoever opened the session are not its own.
         """
-        _context_page.set(self._page)
+        page_variable: ContextVar[Any] = _context_page
+        page_variable.set(self._page)
         _update_behavior_context_var.set(None)
         current_slot.set(None)
 
@@ -102,9 +103,7 @@ class Tasks:
         in_context.run(current_slot.set, slot)
         self.spawn(_releasing, func, slot, name=name, in_context=in_context)
 
-    def submit(
-        self, func: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any
-    ) -> Future[T]:
+    def submit(self, func: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> Future[T]:
         """Start a child from any thread; its outcome is set on the future.
 
         Raises:
@@ -150,9 +149,7 @@ class Tasks:
             self._quit()
         return None
 
-    async def supervise(
-        self, func: Callable[..., Awaitable[Any]], *args: Any, name: str
-    ) -> None:
+    async def supervise(self, func: Callable[..., Awaitable[Any]], *args: Any, name: str) -> None:
         """Call async user code; report what it raises. Cancellation passes."""
         try:
             await func(*args)
@@ -230,9 +227,7 @@ async def _releasing(func: Callable[[], Awaitable[Any]], slot: Slot) -> None:
         slot.release()
 
 
-def _settle(
-    future: Future[Any], result: Any = None, *, error: BaseException | None = None
-) -> None:
+def _settle(future: Future[Any], result: Any = None, *, error: BaseException | None = None) -> None:
     # False when it was cancelled meanwhile; else nobody can cancel it any more.
     if not future.set_running_or_notify_cancel():
         return

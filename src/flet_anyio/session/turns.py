@@ -143,9 +143,8 @@ def event_turn(
         return None
     handler = getattr(control, f"on_{name}", None)
     if not callable(handler):
-        handler, args = _nothing, ()
-    else:
-        args = (event,) if takes_argument(handler) else ()
+        handler = _nothing
+    args = (event,) if takes_argument(handler) else ()
     # The control may leave the page, or be replaced, while its handler runs.
     after_step = partial(_update_after, session, control._i)
     return turn(handler, args, after_step=after_step)

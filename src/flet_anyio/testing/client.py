@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import msgpack
-from anyio.abc import TaskStatus
 from flet.messaging.protocol import MessageAction, decode_ext_from_msgpack
 
 from ..errors import TransportClosed
@@ -15,6 +14,8 @@ from .model import Node, PageModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from anyio.abc import TaskStatus
 
     from .memory import MemoryTransport
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import anyio
 
 from ..errors import TransportClosed
-from ..transports.base import PeerInfo
+
+if TYPE_CHECKING:
+    from ..transports.base import PeerInfo
 
 __all__ = ["MemoryTransport"]
 
@@ -27,9 +30,7 @@ class MemoryTransport:
         self.close_code: int | None = None
         self.close_reason = ""
         self._to_client, self._at_client = anyio.create_memory_object_stream[bytes](frames)
-        self._to_server, self._at_server = anyio.create_memory_object_stream[bytes | str](
-            math.inf
-        )
+        self._to_server, self._at_server = anyio.create_memory_object_stream[bytes | str](math.inf)
 
     async def accept(self) -> None:
         self.accepted.set()

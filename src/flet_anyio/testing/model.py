@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 __all__ = ["Node", "PageModel"]
@@ -140,4 +140,9 @@ def _move(places: dict[int, Any], place: int, key: Any, to_place: int, to_key: A
     _add(places, to_place, to_key, value)
 
 
-_OPERATIONS = {_REPLACE: _replace, _ADD: _add, _REMOVE: _remove, _MOVE: _move}
+_OPERATIONS: dict[int, Callable[..., None]] = {
+    _REPLACE: _replace,
+    _ADD: _add,
+    _REMOVE: _remove,
+    _MOVE: _move,
+}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,6 +15,8 @@ from .client import Client
 from .memory import MemoryTransport
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from flet.app import AppCallable
 
     from ..limits import Limits

@@ -32,7 +32,7 @@ class TrioWebSocketTransport:
         names = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
         remote = websocket.remote
         host = names.get("host", "")
-        path = websocket.path.partition("?")[0]
+        path = (websocket.path or "/").partition("?")[0]
         self.info = PeerInfo(
             url=f"ws://{host}{path}",
             path=path,

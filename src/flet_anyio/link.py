@@ -1,0 +1,122 @@
+"""A transport with its outbox: what one connection sends and receives, whoever it is for."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import anyio
+
+from .errors import OutboxFull, PeerError, TransportClosed
+from .transports import Close, Outbox
+from .wire.codes import CloseCode
+
+if TYPE_CHECKING:
+    from .compat.door import Door
+    from .limits import Limits
+    from .transports import Transport
+
+__all__ = ["Link"]
+
+logger = logging.getLogger(__name__)
+
+_GOODBYE = 5
+"""Seconds that the closing handshake may take."""
+
+
+class Link:
+    """The running side of a connection. `send`, `update` and `close` work from any thread.
+
+    Its owner runs `write` and a reader of its own as siblings in a task group, and gives the
+    group's scope as `scope`: whichever of them ends first, ends the other.
+    """
+
+    def __init__(self, transport: Transport, limits: Limits, door: Door, label: str) -> None:
+        self.info = transport.info
+        self.label = label
+        self.scope = anyio.CancelScope()
+        self._transport = transport
+        self.limits = limits
+        self._door = door
+        self._outbox = Outbox(limits.outbox_bytes, door)
+        self._end = Close(CloseCode.NORMAL, "")
+
+    async def accept(self) -> None:
+        """Finish the handshake."""
+        await self._transport.accept()
+
+    async def receive(self) -> bytes | str:
+        """Wait for a frame of acceptable size.
+
+        Raises:
+            PeerError: It is larger than `Limits.message_bytes`.
+            TransportClosed: The connection is over.
+        """
+        frame = await self._transport.receive()
+        limit = self.limits.message_bytes
+        if limit is not None and len(frame) > limit:
+            raise PeerError(CloseCode.MESSAGE_TOO_BIG, f"a frame of more than {limit} bytes")
+        return frame
+
+    async def write(self) -> None:
+        """Send what waits in the outbox, each frame in its time, until the end."""
+        timeout = self.limits.write_timeout
+        while isinstance(item := await self._outbox.get(), bytes):
+            with anyio.move_on_after(timeout) as in_time:
+                try:
+                    await self._transport.send(item)
+                except TransportClosed:
+                    break
+            if in_time.cancelled_caught:
+                logger.warning(
+                    "connection %s: dropped, a frame was not taken in %s s", self.label, timeout
+                )
+                break
+        else:
+            self._end = item
+        self.scope.cancel()
+
+    def fail(self, error: PeerError) -> None:
+        """End the connection for what the peer did, without sending what waits."""
+        logger.warning("connection %s: closed, %s", self.label, error)
+        self._end = Close(error.close_code, error.reason)
+        self.scope.cancel()
+
+    def send(self, frame: bytes, *, urgent: bool = False) -> None:
+        """Put a frame on its way. Urgent ones are not held back.
+
+        Raises:
+            OutboxFull: Too much waits already.
+        """
+        self._outbox.put(frame, urgent=urgent)
+
+    def update(self, frame: bytes) -> None:
+        """Put an update on its way. When too much waits, drop the connection.
+
+        The client comes back then, and gets the whole page.
+        """
+        try:
+            self._outbox.put(frame)
+        except OutboxFull as error:
+            logger.warning("connection %s: dropped, %s", self.label, error)
+            if self._door.here():
+                self.scope.cancel()
+            else:
+                self._door.post(self.scope.cancel)
+
+    def hold(self) -> None:
+        """Keep back what is sent from now on."""
+        self._outbox.hold()
+
+    def release(self, first: bytes) -> None:
+        """Send `first`, then what was held back, and hold back no more."""
+        self._outbox.release(first)
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """Send what waits, then close."""
+        self._outbox.end(Close(code, reason))
+
+    async def goodbye(self) -> None:
+        """Close the transport. Shielded and bounded: it is part of every ending."""
+        with anyio.move_on_after(_GOODBYE, shield=True):
+            await self._transport.close(self._end.code, self._end.reason)
