@@ -15,7 +15,7 @@ __all__ = ["ControlIndex", "event_type", "make_event", "runs_itself"]
 
 
 @lru_cache(maxsize=4096)
-def event_type(control_class: type, field: str) -> Any:
+def event_type(control_class: Any, field: str) -> Any:
     """The type of event that handlers in `field` take, or None when there is no such field.
 
     Worked out once: flet resolves all annotations of a class for this, which costs more than
@@ -34,7 +34,8 @@ def make_event(control: BaseControl, name: str, data: Any) -> Any | None:
     Raises:
         TypeError, ValueError, KeyError, RuntimeError: `data` does not fit the event's type.
     """
-    kind = event_type(type(control), f"on_{name}")
+    control_class: Any = type(control)
+    kind = event_type(control_class, f"on_{name}")
     if kind is None:
         return None
     if kind == ControlEvent or not isinstance(data, dict):

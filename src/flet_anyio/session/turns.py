@@ -69,22 +69,30 @@ class HandlerTurn:
             await self._session.tasks.supervise(self._run_to_end, name=self._name)
 
     def _call(self) -> None:
-        result = self._guard(self._handler, *self._args)
-        if inspect.iscoroutine(result):
-            # `on_click=lambda e: page.push_route("/x")`: what it returned is still to be run.
+        result = self._guard(self._call_and_update)
+        if result is not None:
             self._session.tasks.spawn(
                 self._await_result, result, name=self._name, in_context=self._where
             )
-        else:
-            self._guard(self._after_step)
+
+    def _call_and_update(self) -> Any:
+        result = self._handler(*self._args)
+        if inspect.iscoroutine(result):
+            # `on_click=lambda e: page.push_route("/x")`: what it returned is still to be run.
+            return result
+        self._after_step()
+        return None
 
     async def _step_through(self) -> None:
         steps = self._guard(self._handler, *self._args)
-        while steps is not None and self._guard(_advance, steps):
-            self._guard(self._after_step)
+        while steps is not None and self._guard(self._advance_and_update, steps):
             # A step asks for an update that the user sees before the next one runs.
             await checkpoint()
-        self._guard(self._after_step)
+
+    def _advance_and_update(self, steps: Any) -> bool:
+        more = _advance(steps)
+        self._after_step()
+        return more
 
     async def _run_to_end(self) -> None:
         await run_handler(self._handler, self._args, self._after_step)

@@ -1,0 +1,113 @@
+"""What upstream was recorded to say to a client, said by this server to the same client."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import msgpack
+import pytest
+from flet.controls.id_counter import ControlId
+from flet.messaging.protocol import MessageAction, decode_ext_from_msgpack
+
+from flet_anyio import FletApp, Server
+from flet_anyio.testing import MemoryTransport
+from flet_anyio.transports import PeerInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.anyio
+
+FRAMES: list[dict[str, str]] = json.loads(
+    (Path(__file__).parent / "vectors.json").read_text()
+)["frames"]
+
+
+@pytest.fixture
+def as_recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(ControlId, "_counter", itertools.count(3))
+    with monkeypatch.context() as zone:
+        zone.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+class Replay:
+    """Plays the client's part, and compares the server's."""
+
+    def __init__(self, transport: MemoryTransport) -> None:
+        self._transport = transport
+        self._call_ids: dict[str, str] = {}
+
+    async def run(self) -> None:
+        for frame in FRAMES:
+            recorded = bytes.fromhex(frame["hex"])
+            if frame["direction"] == "client":
+                self._transport.client_send(self._with_live_call_id(recorded))
+            else:
+                await self._expect(recorded, frame["note"])
+
+    async def _expect(self, recorded: bytes, note: str) -> None:
+        with anyio.fail_after(5):
+            live = await self._transport.client_receive()
+        action, wanted = decode(recorded)
+        live_action, body = decode(live)
+        assert live_action is action, note
+        if action is MessageAction.INVOKE_METHOD:
+            self._call_ids[wanted["call_id"]] = body["call_id"]
+        assert masked(action, body) == masked(action, wanted), note
+        if action is MessageAction.PATCH_CONTROL:
+            # Nothing in a patch is random: the same values, packed to the same length.
+            assert len(live) == len(recorded), note
+
+    def _with_live_call_id(self, frame: bytes) -> bytes:
+        for recorded, live in self._call_ids.items():
+            frame = frame.replace(msgpack.packb(recorded), msgpack.packb(live))
+        return frame
+
+
+def decode(frame: bytes) -> tuple[MessageAction, dict[str, Any]]:
+    assert frame[0] == 0
+    action, body = msgpack.unpackb(
+        frame[1:], ext_hook=decode_ext_from_msgpack, strict_map_key=False
+    )
+    return MessageAction(action), body
+
+
+def masked(action: MessageAction, body: dict[str, Any]) -> dict[str, Any]:
+    match action:
+        case MessageAction.REGISTER_CLIENT:
+            body["session_id"] = "random"
+            body["page_patch"]["_services"]["_internals"]["uid"] = "random"
+            # Ours: it tells a live page from a fresh one when the client comes back.
+            body["page_patch"]["window"].pop("e", None)
+        case MessageAction.INVOKE_METHOD:
+            body["call_id"] = "random"
+        case MessageAction.SESSION_CRASHED:
+            # The rest is a traceback.
+            body["message"] = body["message"].splitlines()[0]
+    return body
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("as_recorded")
+async def test_the_same_app_says_the_same_to_the_same_client() -> None:
+    import wire.vector_app as vector_app
+
+    info = PeerInfo(
+        url="ws://127.0.0.1/ws",
+        path="/ws",
+        client_ip="127.0.0.1",
+        headers={"user-agent": "flet-vectors"},
+    )
+    transport = MemoryTransport(info)
+    async with Server(debug=True) as server, anyio.create_task_group() as tasks:
+        tasks.start_soon(FletApp(main=vector_app.main, server=server).handle, transport)
+        await Replay(transport).run()
+        transport.drop()
