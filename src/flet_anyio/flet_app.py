@@ -334,12 +334,15 @@ class FletApp(Connection):
         registry = server.registry(self.page_name, self._main)
         session = await _find(registry, request)
         if session is not None:
+            session.receive_page(request)
             self._session = session
-            session.attach(self, request)
+            session.attach(self)
             return session
-        session = self._session = Session(registry, self)
+        session = Session(registry, self)
+        session.receive_page(request)
+        self._session = session
         await server.start(session, registry)
-        session.attach(self, request)
+        session.attach(self)
         session.start(self._main, self._before_main)
         return session
 

@@ -26,19 +26,19 @@ from flet.messaging.protocol import (
 )
 from flet.messaging.session_store import SessionStore
 from flet.pubsub.pubsub_client import PubSubClient
-from flet.utils.object_model import patch_dataclass
 
 from ..compat.advice import explain
 from ..compat.loops import session_loop
-from ..errors import OutboxFull, SessionClosed
+from ..errors import OutboxFull, PeerError, SessionClosed
 from ..render import encode_message, encode_page
 from ..wire.codes import CloseCode
-from ..wire.messages import CallReply, Register
+from ..wire.messages import CallReply
 from .calls import Calls
 from .dispatch import Dispatcher, give_up_slot
 from .effects import Scheduler
 from .lifecycle import Lifecycle, Reason, Signal, State
 from .page import Page
+from .props import apply_props
 from .screen import EPOCH, Screen, Welcome, saw_page
 from .tasks import Tasks
 from .turns import delivery_turn, event_turn, run_handler
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from ..limits import Limits
     from ..pubsub.hub import Hub
     from ..wire.messages import ControlEvent as ControlEventMessage
-    from ..wire.messages import PropertyUpdate
+    from ..wire.messages import PropertyUpdate, Register
     from .dispatch import Turn
 
 __all__ = ["Client", "Session", "SessionOwner"]
@@ -159,6 +159,7 @@ class Session:
         self._disconnect_due = False
         self._close_client = False
         self._live = False
+        self._route_changed = False
 
     def __repr__(self) -> str:
         return f"<Session {self.label} {self._lifecycle.state.value}>"
@@ -273,7 +274,25 @@ class Session:
         else:
             self._door.post(self._close, reason)
 
-    def attach(self, client: Client, request: Register, *, announce: bool = True) -> None:
+    def receive_page(self, request: Register) -> None:
+        """Note what a client that registers says of its page, before it is attached.
+
+        Raises:
+            PeerError: A value does not fit; nothing was noted.
+        """
+        page = dict(request.page)
+        window = page["window"] = dict(page.get("window") or {})
+        live = saw_page(window)
+        route = self._page.route
+        try:
+            self.apply_page_patch(page)
+        except (TypeError, ValueError) as error:
+            reason = f"a registration with a page that does not fit ({error})"
+            raise PeerError(CloseCode.INVALID_PAYLOAD, reason) from error
+        self._live = live
+        self._route_changed = self._page.route != route
+
+    def attach(self, client: Client, *, announce: bool = True) -> None:
         """Serve this client from now on. An earlier connection is closed.
 
         Fires `on_connect` when it is not the first one, unless `announce` is false.
@@ -291,20 +310,14 @@ class Session:
         self._expires_at = None
         if self._scope is not None:
             self._scope.deadline = math.inf
-        live = saw_page(request.page.get("window") or {})
-        route = self._page.route
-        self.apply_page_patch(request.page)
         if before is State.NEW:
             self._page.client_ip = client.client_ip
             self._page.client_user_agent = client.user_agent
-            self._live = live
             return
-        self._tasks.guard(
-            "the page", self._tasks.fresh_context().run, partial(self._welcome, client, live=live)
-        )
+        self._tasks.guard("the page", self._tasks.fresh_context().run, self._welcome, client)
         if announce:
             self.post_event(self._page, "connect")
-        if self._page.route and self._page.route != route:
+        if self._page.route and self._route_changed:
             self.post_event(self._page, "route_change", {"route": self._page.route})
 
     def start(self, main: AppCallable, before_main: AppCallable | None) -> None:
@@ -358,7 +371,7 @@ class Session:
         """Set properties of a control to what the client says they are."""
         control = self.index.get(control_id)
         if control is not None:
-            patch_dataclass(control, patch)
+            apply_props(control, patch)
 
     def apply_page_patch(self, patch: dict[str, Any]) -> None:
         """Set properties of the page to what the client says they are."""
@@ -484,7 +497,8 @@ class Session:
 
     def attach_connection(self, conn: Any) -> None:
         """Serve the client of another connection, without firing `on_connect`."""
-        self.attach(conn, Register(self._id, conn.page_name, {}), announce=False)
+        self._live = self._route_changed = False
+        self.attach(conn, announce=False)
 
     async def connect(self, conn: Any) -> None:
         """Serve the client of another connection, and run `on_connect` to its end."""
@@ -546,7 +560,7 @@ class Session:
     def _apply_update(self, message: PropertyUpdate) -> None:
         try:
             self.apply_patch(message.control_id, message.props)
-        except (TypeError, ValueError, AttributeError, KeyError) as error:
+        except (TypeError, ValueError) as error:
             self.refuse(f"properties that do not fit control {message.control_id}", error)
 
     def refuse(self, what: str, error: Exception) -> None:
@@ -559,7 +573,7 @@ class Session:
         failed = ""
         if before_main is not None:
             failed = await self._before_main(before_main)
-        self._welcome(self._client, live=self._live, error=failed)
+        self._welcome(self._client, failed)
         if failed:
             self.error(failed)
             return
@@ -582,7 +596,7 @@ class Session:
             return self._describe(error)
         return ""
 
-    def _welcome(self, client: Client, *, live: bool, error: str = "") -> None:
+    def _welcome(self, client: Client, error: str = "") -> None:
         def greet(welcome: Welcome) -> None:
             if self._client is not client or not self.attached:
                 return
@@ -595,7 +609,7 @@ class Session:
                 )
                 client.hold()
 
-        self._screen.welcome(self._id, greet, live=live, error=error)
+        self._screen.welcome(self._id, greet, live=self._live, error=error)
 
     async def _show_views(self, client: Client, stand_in: int, views: bytes) -> None:
         def send(call_id: str) -> None:

@@ -98,6 +98,7 @@ def _unpack(body: bytes) -> tuple[int, Any]:
 
 def _register(fields: Mapping[str, Any]) -> Register:
     page = _field(fields, "page", dict)
+    _field(page, "window", dict, None)
     return Register(
         session_id=_field(fields, "session_id", str, None),
         page_name=_field(fields, "page_name", str, ""),
