@@ -35,9 +35,7 @@ def message(action: int, body: Any) -> bytes:
 
 
 def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [
-        record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING
-    ]
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 @pytest.mark.parametrize(
@@ -82,9 +80,7 @@ async def test_it_closes_this_connection_and_is_logged_once(
         pytest.param(
             message(1, {"page": {"platform": "amiga"}, "session_id": None}), 1007, id="platform"
         ),
-        pytest.param(
-            message(1, {"page": {"window": 5}, "session_id": None}), 1007, id="window"
-        ),
+        pytest.param(message(1, {"page": {"window": 5}, "session_id": None}), 1007, id="window"),
     ],
 )
 async def test_what_comes_before_registration_makes_no_session(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from .session.session import Session
 
-__all__ = ["Server", "default_server"]
+__all__ = ["Server", "default_server", "shut_down_default_server"]
 
 logger = logging.getLogger(__name__)
 
@@ -176,6 +176,13 @@ async def default_server(limits: Limits | None = None, *, debug: bool = False) -
         _default.set(server)
         server._task = await host(server._run_hosted)
     return server
+
+
+async def shut_down_default_server() -> None:
+    """Shut down the event loop's own server, if there is one."""
+    server = _default.get(None)
+    if server is not None:
+        await server.shutdown()
 
 
 def _identity(main: Callable[..., Any]) -> Hashable:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-FRAMES: list[dict[str, str]] = json.loads(
-    (Path(__file__).parent / "vectors.json").read_text()
-)["frames"]
+FRAMES: list[dict[str, str]] = json.loads((Path(__file__).parent / "vectors.json").read_text())[
+    "frames"
+]
 
 
 @pytest.fixture

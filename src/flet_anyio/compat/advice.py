@@ -56,18 +56,13 @@ def _on_trio() -> bool:
 
 
 def _asyncio_function(error: BaseException) -> str:
-    """The first function of asyncio that user code called, by the traceback."""
+    """The function of asyncio that user code called, by the traceback."""
+    frames = traceback.extract_tb(error.__traceback__)
     called = ""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if "asyncio" not in frame.filename:
-            break
-        called = frame.name
-    if called:
+    while frames and "asyncio" in frames[-1].filename:
+        called = frames.pop().name
+    if called in _INSTEAD or not frames:
         return called
-    # asyncio.get_running_loop() and bare futures are C code, or no frame of their own.
-    last = traceback.extract_tb(error.__traceback__)[-1:]
-    line = last[0].line or "" if last else ""
-    for name in _INSTEAD:
-        if f"asyncio.{name}" in line:
-            return name
-    return ""
+    # It has another name inside, or no frame, as `get_running_loop` and what is made of C.
+    line = frames[-1].line or ""
+    return next((name for name in _INSTEAD if f"asyncio.{name}" in line), called)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["make_config", "serve_sockets"]
 
-_GRACE = 2.0
+_GRACE = 1.0
 """Seconds for what hypercorn itself has left to do: sessions were drained before."""
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from ..limits import Limits
+from ..server import shut_down_default_server
 from ..web.app import FletAsgi, app
 from .hypercorn import make_config, serve_sockets
 from .sockets import listen, url_of
@@ -83,6 +84,8 @@ class _HypercornTask:
         with anyio.CancelScope(shield=True):
             if isinstance(self._asgi, FletAsgi):
                 await self._asgi.shutdown()
+            # Flet apps mounted in another one have no server of their own.
+            await shut_down_default_server()
             self._stop.set()
         # hypercorn has a grace of its own; this is for what it cannot cancel.
         self._scope.deadline = anyio.current_time() + grace

@@ -130,6 +130,9 @@ class Session:
     `run_task`, `run_thread` and `close`, which may be called from any.
     """
 
+    components_mode: bool = False
+    """Whether the app is declarative: then Flet does not update after handlers."""
+
     def __init__(self, owner: SessionOwner, client: Client) -> None:
         self._owner = owner
         self._limits = owner.limits
@@ -153,7 +156,6 @@ class Session:
         self._loop: AbstractEventLoop | None = None
         self._visible = anyio.Event()
         self._visible.set()
-        self.components_mode = False
         self.authorization: Authorization | None = None
         self.closing = threading.Event()
         self._disconnect_due = False

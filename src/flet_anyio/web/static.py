@@ -224,6 +224,7 @@ class FletStaticFiles(StaticFiles):
         return self._document_response(documents[_INDEX], scope)
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """Find a file, the app's before the client's. See starlette's `StaticFiles`."""
         # Starlette turns the file system's ValueError into a 404 only in its later versions.
         return ("", None) if "\0" in path else super().lookup_path(path)
 
@@ -234,6 +235,7 @@ class FletStaticFiles(StaticFiles):
         scope: Scope,
         status_code: int = 200,
     ) -> Response:
+        """Answer with a file. See starlette's `StaticFiles`."""
         response = super().file_response(full_path, stat_result, scope, status_code)
         media_type = _MEDIA_TYPES.get(os.path.splitext(full_path)[1].lower())
         if media_type is not None and "content-type" in response.headers:
