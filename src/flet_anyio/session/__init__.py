@@ -1,7 +1,8 @@
 """One user's state and work: it outlives connections, and nothing it began outlives it."""
 
 from ..compat.flet_modules import install
-from .session import Client, Session
+from .interfaces import Client
+from .session import Session
 
 __all__ = ["Client", "Session"]
 

@@ -10,11 +10,9 @@ import logging
 import math
 import secrets
 import threading
-import traceback
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 from flet.controls.context import context
@@ -27,19 +25,20 @@ from flet.messaging.protocol import (
 from flet.messaging.session_store import SessionStore
 from flet.pubsub.pubsub_client import PubSubClient
 
-from ..compat.advice import explain
 from ..compat.loops import session_loop
-from ..errors import OutboxFull, PeerError, SessionClosed
+from ..errors import OutboxFull, SessionClosed
 from ..render import encode_message, encode_page
 from ..wire.codes import CloseCode
 from ..wire.messages import CallReply
 from .calls import Calls
 from .dispatch import Dispatcher, give_up_slot
 from .effects import Scheduler
+from .failures import describe, log_failure
+from .greeter import Greeter
 from .lifecycle import Lifecycle, Reason, Signal, State
 from .page import Page
 from .props import apply_props
-from .screen import EPOCH, Screen, Welcome, saw_page
+from .screen import Screen
 from .tasks import Tasks
 from .turns import delivery_turn, event_turn, run_handler
 
@@ -54,72 +53,16 @@ if TYPE_CHECKING:
     from flet.components.hooks.use_effect import EffectHook
     from flet.controls.base_control import BaseControl
 
-    from ..compat.door import Door
-    from ..limits import Limits
-    from ..pubsub.hub import Hub
     from ..wire.messages import ControlEvent as ControlEventMessage
     from ..wire.messages import PropertyUpdate, Register
     from .dispatch import Turn
+    from .interfaces import Client, SessionOwner
 
-__all__ = ["Client", "Session", "SessionOwner"]
+__all__ = ["Session"]
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-_CRASHED = "Something went wrong in this app. Its developers find the details in the server's log."
-_FOREVER = 86_400
-"""Seconds that a live page may take to build its stand-in view: as long as its tab is hidden."""
-
-
-class Client(Protocol):
-    """What a session needs of the connection to its client."""
-
-    page_url: str | None
-    page_name: str
-    session_timeout: float
-    client_ip: str
-    user_agent: str
-
-    @property
-    def given_loop(self) -> AbstractEventLoop | None: ...
-
-    @property
-    def executor(self) -> ThreadPoolExecutor: ...
-
-    def send(self, frame: bytes, *, urgent: bool = False) -> None:
-        """Put a frame on its way. Urgent ones are not held back.
-
-        Raises:
-            OutboxFull: Too much waits already.
-        """
-
-    def update(self, frame: bytes) -> None:
-        """Put an update on its way. When too much waits, drop the connection: the client comes
-        back, and gets the whole page."""
-
-    def hold(self) -> None:
-        """Keep back what is sent from now on."""
-
-    def release(self, first: bytes) -> None:
-        """Send `first`, then what was held back, and hold back no more."""
-
-    def close(self, code: CloseCode, reason: str) -> None:
-        """Send what waits, then close."""
-
-    def oauth_authorize(self, attrs: dict[str, Any]) -> None: ...
-
-
-class SessionOwner(Protocol):
-    """What a session needs of the server it lives in."""
-
-    limits: Limits
-    door: Door
-    debug: bool
-    hub: Hub
-
-    def forget(self, session: Session) -> None:
-        """The session is over."""
 
 
 class Session:
@@ -141,7 +84,6 @@ class Session:
         # The id lets a client back in, so logs show another name.
         self.label = secrets.token_hex(4)
         self._client = client
-        self._greeted = False
         self._lifecycle = Lifecycle()
         self._expires_at: datetime | None = None
         self._scope: anyio.CancelScope | None = None
@@ -151,6 +93,7 @@ class Session:
         self._dispatcher = Dispatcher(self._limits, partial(self._tasks.guard, "an event"))
         self._scheduler = Scheduler(self._tasks, self._door)
         self._calls = Calls()
+        self._greeter = Greeter(self._id, self._screen, self._tasks, self._calls)
         self._store = SessionStore()
         self._pubsub_client = PubSubClient(owner.hub, self._id)
         self._loop: AbstractEventLoop | None = None
@@ -160,8 +103,7 @@ class Session:
         self.closing = threading.Event()
         self._disconnect_due = False
         self._close_client = False
-        self._live = False
-        self._route_changed = False
+        self._started = False
 
     def __repr__(self) -> str:
         return f"<Session {self.label} {self._lifecycle.state.value}>"
@@ -282,17 +224,7 @@ class Session:
         Raises:
             PeerError: A value does not fit; nothing was noted.
         """
-        page = dict(request.page)
-        window = page["window"] = dict(page.get("window") or {})
-        live = saw_page(window)
-        route = self._page.route
-        try:
-            self.apply_page_patch(page)
-        except (TypeError, ValueError) as error:
-            reason = f"a registration with a page that does not fit ({error})"
-            raise PeerError(CloseCode.INVALID_PAYLOAD, reason) from error
-        self._live = live
-        self._route_changed = self._page.route != route
+        self._greeter.note(request)
 
     def attach(self, client: Client, *, announce: bool = True) -> None:
         """Serve this client from now on. An earlier connection is closed.
@@ -308,18 +240,19 @@ class Session:
         if before is State.ATTACHED:
             self._calls.fail_all()
             self._client.close(CloseCode.NORMAL, "another connection took over")
-        self._client, self._greeted = client, False
+        self._client = client
         self._expires_at = None
         if self._scope is not None:
             self._scope.deadline = math.inf
-        if before is State.NEW:
+        if not self._started:
+            # main() greets it, once before_main() is done.
             self._page.client_ip = client.client_ip
             self._page.client_user_agent = client.user_agent
             return
-        self._tasks.guard("the page", self._tasks.fresh_context().run, self._welcome, client)
+        self._tasks.guard("the page", self._tasks.fresh_context().run, self._greeter.greet, client)
         if announce:
             self.post_event(self._page, "connect")
-        if self._page.route and self._route_changed:
+        if self._greeter.route_changed:
             self.post_event(self._page, "route_change", {"route": self._page.route})
 
     def start(self, main: AppCallable, before_main: AppCallable | None) -> None:
@@ -351,8 +284,7 @@ class Session:
 
     def shown_in(self, request: Register) -> bool:
         """Whether the page that registers is the one that this session last drew."""
-        epoch = (request.page.get("window") or {}).get(EPOCH)
-        return epoch is not None and epoch == self._screen.epoch
+        return self._greeter.shows(request)
 
     # --- what the client says -----------------------------------------------------------------
 
@@ -499,7 +431,6 @@ class Session:
 
     def attach_connection(self, conn: Any) -> None:
         """Serve the client of another connection, without firing `on_connect`."""
-        self._live = self._route_changed = False
         self.attach(conn, announce=False)
 
     async def connect(self, conn: Any) -> None:
@@ -575,7 +506,9 @@ class Session:
         failed = ""
         if before_main is not None:
             failed = await self._before_main(before_main)
-        self._welcome(self._client, failed)
+        self._started = True
+        if self.attached:
+            self._greeter.greet(self._client, failed)
         if failed:
             self.error(failed)
             return
@@ -587,68 +520,29 @@ class Session:
             logger.debug("session %s: main() reached for a client that is away", self.label)
         except Exception as error:
             # Supervised: the session stays, so that a developer can look at what main() built.
-            self._log("main", error)
-            self.error(self._describe(error))
+            log_failure(self.label, "main", error)
+            self.error(describe(error, debug=self._owner.debug))
 
     async def _before_main(self, before_main: AppCallable) -> str:
         try:
             await run_handler(before_main, (self._page,), lambda: None)
         except Exception as error:
-            self._log("before_main", error)
-            return self._describe(error)
+            log_failure(self.label, "before_main", error)
+            return describe(error, debug=self._owner.debug)
         return ""
-
-    def _welcome(self, client: Client, error: str = "") -> None:
-        def greet(welcome: Welcome) -> None:
-            if self._client is not client or not self.attached:
-                return
-            self._greeted = True
-            for frame in welcome.frames:
-                client.update(frame)
-            if welcome.stand_in is not None:
-                self._tasks.spawn(
-                    self._show_views, client, welcome.stand_in, welcome.then, name="refresh"
-                )
-                client.hold()
-
-        self._screen.welcome(self._id, greet, live=self._live, error=error)
-
-    async def _show_views(self, client: Client, stand_in: int, views: bytes) -> None:
-        def send(call_id: str) -> None:
-            call = {
-                "control_id": stand_in,
-                "call_id": call_id,
-                "name": "built",
-                "timeout": _FOREVER,
-            }
-            client.send(encode_message(MessageAction.INVOKE_METHOD, call), urgent=True)
-
-        with suppress(RuntimeError):  # a view knows no such method: an answer all the same
-            await self._calls.make(send, what="built")
-        client.release(views)
 
     def _send_update(self, frame: bytes) -> None:
         # While the client is away, or has not got the page yet, there is nothing to update: it
         # gets the whole page.
-        if self._greeted and self.attached:
+        if self.attached and self._greeter.greeted is self._client:
             self._client.update(frame)
 
     def _report(self, name: str, error: Exception) -> None:
-        self._log(name, error)
+        log_failure(self.label, name, error)
         if self._page.on_error is not None and name != "on_error":
             self.post_event(self._page, "error", str(error))
         else:
-            self.error(self._describe(error))
-
-    def _log(self, name: str, error: Exception) -> None:
-        cause = explain(error)
-        logger.error("session %s: %s failed: %s", self.label, name, cause, exc_info=cause)
-
-    def _describe(self, error: Exception) -> str:
-        if not self._owner.debug:
-            return _CRASHED
-        cause = explain(error)
-        return f"{cause}\n{''.join(traceback.format_exception(cause))}"
+            self.error(describe(error, debug=self._owner.debug))
 
     def _quit(self) -> None:
         logger.info("session %s: SystemExit in the app ends the session", self.label)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from anyio.lowlevel import checkpoint
 from flet.controls.context import context
 
+from ..errors import SessionClosed
 from .events import make_event, runs_itself
 from .handlers import Kind, kind_of, takes_argument
 
@@ -62,18 +63,22 @@ class HandlerTurn:
     async def run(self) -> None:
         """Run the handler to its end in the calling task. Failures are reported."""
         if self._kind is Kind.FUNCTION:
-            self._call()
+            await self._call()
         elif self._kind is Kind.GENERATOR:
             await self._step_through()
         else:
             await self._session.tasks.supervise(self._run_to_end, name=self._name)
 
-    def _call(self) -> None:
+    async def _call(self) -> None:
         result = self._guard(self._call_and_update)
-        if result is not None:
-            self._session.tasks.spawn(
-                self._await_result, result, name=self._name, in_context=self._where
-            )
+        if result is None:
+            return
+        tasks = self._session.tasks
+        try:
+            tasks.spawn(self._await_result, result, name=self._name, in_context=self._where)
+        except SessionClosed:
+            # A last handler, such as on_close: it has nobody to wait beside.
+            await tasks.supervise(self._await_result, result, name=self._name)
 
     def _call_and_update(self) -> Any:
         result = self._handler(*self._args)

@@ -1,0 +1,70 @@
+"""What a session needs of its surroundings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from concurrent.futures import ThreadPoolExecutor
+
+    from ..compat.door import Door
+    from ..limits import Limits
+    from ..pubsub.hub import Hub
+    from ..wire.codes import CloseCode
+    from .session import Session
+
+__all__ = ["Client", "SessionOwner"]
+
+
+class Client(Protocol):
+    """The connection to a session's client."""
+
+    page_url: str | None
+    page_name: str
+    session_timeout: float
+    client_ip: str
+    user_agent: str
+
+    @property
+    def given_loop(self) -> AbstractEventLoop | None: ...
+
+    @property
+    def executor(self) -> ThreadPoolExecutor: ...
+
+    def send(self, frame: bytes, *, urgent: bool = False) -> None:
+        """Put a frame on its way. Urgent ones are not held back.
+
+        Raises:
+            OutboxFull: Too much waits already.
+        """
+
+    def update(self, frame: bytes) -> None:
+        """Put an update on its way. When too much waits, drop the connection.
+
+        The client comes back then, and gets the whole page.
+        """
+
+    def hold(self) -> None:
+        """Keep back what is sent from now on."""
+
+    def release(self, first: bytes) -> None:
+        """Send `first`, then what was held back, and hold back no more."""
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """Send what waits, then close."""
+
+    def oauth_authorize(self, attrs: dict[str, Any]) -> None:
+        """Wait for the callback of a sign-in."""
+
+
+class SessionOwner(Protocol):
+    """What keeps the sessions of one app."""
+
+    limits: Limits
+    door: Door
+    debug: bool
+    hub: Hub
+
+    def forget(self, session: Session) -> None:
+        """The session is over."""
