@@ -143,8 +143,10 @@ class TestRunning:
                 assert len(app.sessions) == 1
 
     async def test_upload_urls_are_signed(self) -> None:
-        settings = {"secret_key": "secret", "upload_endpoint_path": "/up"}
-        async with InProcess(main, **settings) as app, app.connect() as client:
+        async with (
+            InProcess(main, secret_key="secret", upload_endpoint_path="/up") as app,
+            app.connect() as client,
+        ):
             await client.see("hello")
             url = app.session.page.get_upload_url("a b.txt", 60)
             assert url.startswith("/up?")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -126,6 +128,7 @@ class FletApp(Connection):
         self._registry: Registry | None = None
         self._link: Link | None = None
         self._channels: dict[int, MuxedChannel] = {}
+        self._early: Counter[int] = Counter()
         self.client_ip = ""
         self.user_agent = ""
 
@@ -317,9 +320,28 @@ class FletApp(Connection):
             case CallReply():
                 session.receive_reply(message)
             case DataPacket():
-                self._deliver(session, message)
+                await self._receive_data(session, message)
             case Register():
                 raise PeerError(CloseCode.PROTOCOL_ERROR, "a second registration")
+
+    async def _receive_data(self, session: Session, packet: DataPacket) -> None:
+        """Hand over bytes at once, or, for a channel that is yet to be opened, in their turn.
+
+        The client may write as soon as it has opened a channel, while the event that says so
+        still waits for its handler. Later bytes must not overtake those.
+        """
+        channel_id = packet.channel_id
+        if channel_id in self._channels and not self._early[channel_id]:
+            self._deliver(session, packet)
+            return
+        self._early[channel_id] += 1
+        await session.receive_in_turn(partial(self._deliver_early, session, packet))
+
+    def _deliver_early(self, session: Session, packet: DataPacket) -> None:
+        self._early[packet.channel_id] -= 1
+        if not self._early[packet.channel_id]:
+            del self._early[packet.channel_id]
+        self._deliver(session, packet)
 
     def _deliver(self, session: Session, packet: DataPacket) -> None:
         channel = self._channels.get(packet.channel_id)

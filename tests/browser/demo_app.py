@@ -1,14 +1,16 @@
-"""Demo app driven by probe.py.  Uses only `import flet as ft` (no asyncio), so it can be
-served by any server that implements the Flet wire protocol.
+"""The app that probe.py drives. It uses only `import flet as ft` (no asyncio), so that any server
+of Flet's wire protocol can serve it.
 
 Every visible value is a text of the form "<Key>: <value>" so the probe can read it from
 Flutter's semantics tree.
 """
+# Untyped, as apps are written.
+# mypy: allow-untyped-defs, allow-untyped-calls
 
 import flet as ft
 
 
-def main(page: ft.Page):
+def main(page: ft.Page) -> None:
     page.title = "Flet probe demo"
     page.scroll = ft.ScrollMode.AUTO
 

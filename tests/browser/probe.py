@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 # such animations does not miss it.
 _KNOWN_OFFSITE = "/rive_native.js"
 
+RENDERERS = ("skwasm", "canvaskit")
 _WHITE = ((236, 255), (0, 255), (0, 255))
 _ERROR_PINK = ((246, 255), (201, 229), (201, 229))
 
@@ -122,6 +123,10 @@ def load(tab: Tab, probe: Probe) -> None:
     ]
     ok = all(u.endswith(_KNOWN_OFFSITE) for u in offsite)
     probe.check("load.offsite", ok, f"requests to other hosts: {sorted(set(offsite))}")
+    wanted = probe.options.renderer
+    fetched = [one for one in RENDERERS if any(u.endswith(f"/{one}.wasm") for u in tab.requests)]
+    ok = fetched == [wanted] if wanted else len(fetched) == 1
+    probe.check("load.renderer", ok, f"want {wanted or 'any'}, fetched {fetched}")
     white = share(tab.picture(), *_WHITE)
     probe.check("load.painted", 0.5 < white < 0.995, f"{1 - white:.1%} is not background")
     probe.check(
@@ -476,6 +481,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--scenario", default="all", type=names, help=chosen)
     parser.add_argument("--server-cmd", help="a server that the probe starts, stops and restarts")
     parser.add_argument("--upload-dir", type=Path, help="where the server puts uploaded files")
+    parser.add_argument("--renderer", choices=RENDERERS, help="the one that must be in use")
     parser.add_argument("--shots", type=Path, help="folder for pictures of each scenario")
     parser.add_argument("--frames", type=Path, help="file to which all frames are added")
     parser.add_argument("--idle", type=float, default=65, help="seconds without a click")

@@ -12,7 +12,7 @@ async def test_a_click_reaches_its_handler_and_the_screen() -> None:
     def main(page: ft.Page) -> None:
         count = ft.Text("0")
 
-        def add(e: ft.ControlEvent) -> None:
+        def add() -> None:
             count.value = str(int(count.value) + 1)
 
         page.add(count, ft.Button("+", on_click=add))

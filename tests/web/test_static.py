@@ -651,6 +651,7 @@ async def test_cancelled_first_request_leaves_the_next_one_working(client: Path)
 
 
 def test_one_object_serves_several_event_loops(client: Path) -> None:
+    pytest.importorskip("trio")
     static = FletStaticFiles()
 
     async def visit(mount: str) -> int:

@@ -27,7 +27,7 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
 from websockets.sync.client import ClientConnection, connect
 
 if TYPE_CHECKING:

@@ -307,7 +307,7 @@ class VectorApp:
         await self.page.push_route("/x")
 
     async def focus(self) -> None:
-        await self.field.focus()  # type: ignore[no-untyped-call]
+        await self.field.focus()
 
     async def scroll(self) -> None:
         await self.page.scroll_to(

@@ -296,6 +296,10 @@ class Session:
         """Queue a change the user made: it counts for the events after it, not before."""
         await self._dispatcher.put(partial(self._apply_update, message))
 
+    async def receive_in_turn(self, act: Callable[[], None]) -> None:
+        """Queue something the client said that is to be acted on after the events before it."""
+        await self._dispatcher.put(act)
+
     def receive_reply(self, reply: CallReply) -> None:
         """Hand a call's outcome to its caller."""
         if not self._calls.resolve(reply):

@@ -1,0 +1,122 @@
+"""The checks that make a change fit to be merged: `nox`, or `nox -s NAME`.
+
+Arguments after `--` go to pytest. With FLET_ANYIO_JUNIT_DIR set, each pytest run leaves its
+results in that directory.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5.1"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["lint", "types", "tests", "tests_no_trio", "tests_lowest", "browser"]
+
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+CODE = ["src", "tests", "examples", "noxfile.py"]
+CHROMIUM = ["chromium", "chromium-browser", "google-chrome"]
+UV_VARIABLES = {  # by pip's name: uv's name, and what separates its values
+    "index-url": ("UV_DEFAULT_INDEX", " "),
+    "extra-index-url": ("UV_INDEX", " "),
+    "find-links": ("UV_FIND_LINKS", ","),
+    "constraint": ("UV_CONSTRAINT", " "),
+    "cert": ("SSL_CERT_FILE", " "),
+}
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+EXTRAS = PYPROJECT["project"]["optional-dependencies"]
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, and the mistakes that can be seen without running anything."""
+    session.install(*_only("ruff"))
+    session.run("ruff", "check", *CODE)
+    session.run("ruff", "format", "--check", *CODE)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types, of the tests and examples too."""
+    session.install("-e", ".[web,trio,test,browser]", *_only("mypy", "nox"))
+    session.run("mypy")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """The tests on every backend; on older Pythons without the slow ones."""
+    session.install("-e", ".[web,trio,test]")
+    everything = session.python == _newest_python()
+    _pytest(session, "not browser" if everything else "not browser and not slow")
+
+
+@nox.session
+def tests_no_trio(session: nox.Session) -> None:
+    """The tests where trio is not installed: asyncio needs none of it."""
+    session.install("-e", ".[web,test]")
+    session.run("python", "-c", "import importlib.util as u; assert not u.find_spec('trio')")
+    _pytest(session, "not browser")
+
+
+@nox.session(python=PYTHONS[0])
+def tests_lowest(session: nox.Session) -> None:
+    """The tests with the oldest version of each dependency that the metadata allows."""
+    session.install("uv")
+    session.run(
+        *("uv", "pip", "install", "--python", "python", "--resolution", "lowest-direct"),
+        *("-e", ".[web,trio,test]"),
+        env=_uv_settings(session),
+    )
+    _pytest(session, "not browser and not slow")
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Flet's compiled client in headless Chromium, against real servers."""
+    required = os.environ.get("FLET_ANYIO_REQUIRE_BROWSER") == "1"
+    if not required and not any(map(shutil.which, CHROMIUM)):
+        session.skip("there is no Chromium; FLET_ANYIO_REQUIRE_BROWSER=1 takes Playwright's own")
+    session.install("-e", ".[web,trio,test,browser]")
+    _pytest(session, "browser")
+
+
+def _pytest(session: nox.Session, marks: str) -> None:
+    arguments = ["-m", marks, *session.posargs]
+    if folder := os.environ.get("FLET_ANYIO_JUNIT_DIR"):
+        arguments.append(f"--junitxml={Path(folder, session.name)}.xml")
+    session.run("pytest", *arguments)
+
+
+def _only(*names: str) -> list[str]:
+    """These requirements of the `dev` extra, without the others."""
+    return [one for one in EXTRAS["dev"] if one.startswith(names)]
+
+
+def _newest_python() -> str:
+    """The newest of PYTHONS that runs here. A shim on the path may be there and not run."""
+    for version in reversed(PYTHONS):
+        program = shutil.which(f"python{version}")
+        if program and subprocess.run([program, "--version"], capture_output=True).returncode == 0:
+            return version
+    return PYTHONS[0]
+
+
+def _uv_settings(session: nox.Session) -> dict[str, str]:
+    """Where pip is told to find packages, told to uv, which does not read pip's settings."""
+    listed = session.run("pip", "config", "list", silent=True) or ""
+    # As pip does, take each package from whichever index has the version.
+    settings = {"UV_INDEX_STRATEGY": "unsafe-best-match"}
+    for line in str(listed).splitlines():
+        key, _, value = line.partition("=")
+        variable, separator = UV_VARIABLES.get(key.rpartition(".")[2], ("", ""))
+        if variable and variable not in os.environ:
+            words = ast.literal_eval(value).split()
+            settings.setdefault(variable, separator.join(words))
+    return settings
