@@ -55,6 +55,8 @@ class Server(AsyncContextManagerMixin):
         self._sessions: set[Session] = set()
         self._quiet = anyio.Event()
         self._executor: ThreadPoolExecutor | None = None
+        self.opened = anyio.Event()
+        self.closed = False
         self._group: TaskGroup | None = None
         self._door: Door | None = None
         self._task: object = None
@@ -64,16 +66,12 @@ class Server(AsyncContextManagerMixin):
         self._door = Door()
         async with anyio.create_task_group() as group:
             self._group = group
+            self.opened.set()
             try:
                 yield self
             finally:
                 await self.shutdown()
                 group.cancel_scope.cancel()
-
-    @property
-    def open(self) -> bool:
-        """Whether connections and sessions are taken."""
-        return self._group is not None
 
     @property
     def sessions(self) -> list[Session]:
@@ -147,7 +145,7 @@ class Server(AsyncContextManagerMixin):
         """Do what leaving the block does, up to the grace. May be called twice."""
         if self._group is None:
             return
-        self._group = None
+        self._group, self.closed = None, True
         for connection in list(self._connections):
             connection.close(CloseCode.SERVICE_RESTART, "the server shuts down")
         self._quiet = anyio.Event()
@@ -171,10 +169,12 @@ async def default_server(limits: Limits | None = None, *, debug: bool = False) -
     shuts down like any other.
     """
     server = _default.get(None)
-    if server is None or not server.open:
+    if server is None or server.closed:
         server = Server(limits=limits, debug=debug)
         _default.set(server)
         server._task = await host(server._run_hosted)
+    # Another connection may have made it, and wait for it to open.
+    await server.opened.wait()
     return server
 
 

@@ -88,3 +88,18 @@ def test_each_loop_has_a_server_of_its_own(backend: str) -> None:
     assert same_again
     assert isinstance(one, int)
     assert isinstance(other, int)
+
+
+def test_connections_that_come_at_once_share_it(backend: str) -> None:
+    found: set[int] = set()
+
+    async def ask() -> None:
+        found.add(id(await default_server()))
+
+    async def program() -> None:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(10):
+                tasks.start_soon(ask)
+
+    anyio.run(program, backend=backend)
+    assert len(found) == 1
