@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,10 +51,11 @@ async def nothing_left(anyio_backend: Any) -> AsyncIterator[None]:
     before = {task.id for task in anyio.get_running_tasks()}
     threads = set(threading.enumerate())
     yield
-    with anyio.move_on_after(_PATIENCE):
-        # Callbacks that end what the test has ended may still be on their way.
-        while _tasks_since(before) or _busy_since(threads):
-            await checkpoint()
+    # Callbacks that end what the test has ended may still be on their way. Real time, as
+    # virtual time does not pass here.
+    end = time.monotonic() + _PATIENCE
+    while (_tasks_since(before) or _busy_since(threads)) and time.monotonic() < end:
+        await checkpoint()
     assert not _tasks_since(before), "tasks were left behind"
     assert not _busy_since(threads), "threads were left behind"
 

@@ -157,10 +157,10 @@ class FletApp(Connection):
         except TransportClosed:
             logger.debug("connection %s: gone before it was accepted", link.label)
         finally:
-            server.leave(self)
             if self._session is not None:
                 self._session.detach(self)
             await link.goodbye()
+            server.leave(self)
 
     def send_message(self, message: Message) -> None:
         """Put a protocol message on its way to the client. May be called from any thread.
@@ -182,7 +182,10 @@ class FletApp(Connection):
         Raises:
             ValueError: There is no secret key to sign with, or `expires` is not positive.
         """
-        endpoint = self._upload_endpoint or f"{self.page_name}/upload"
+        endpoint = self._upload_endpoint
+        if endpoint is None:
+            name = setting(None, "FLET_UPLOAD_HANDLER_ENDPOINT", str) or "upload"
+            endpoint = f"{self.page_name}/{name.strip('/')}"
         return UploadSigner(self._secret_key or "").sign(endpoint, file_name, expires)
 
     def oauth_authorize(self, attrs: dict[str, Any]) -> None:

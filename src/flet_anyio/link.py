@@ -20,7 +20,7 @@ __all__ = ["Link"]
 
 logger = logging.getLogger(__name__)
 
-_GOODBYE = 5
+_GOODBYE = 2
 """Seconds that the closing handshake may take."""
 
 
@@ -39,7 +39,8 @@ class Link:
         self.limits = limits
         self._door = door
         self._outbox = Outbox(limits.outbox_bytes, door)
-        self._end = Close(CloseCode.NORMAL, "")
+        # Unless something says why: whoever ran the connection was cancelled.
+        self._end = Close(CloseCode.SERVICE_RESTART, "the server shuts down")
 
     async def accept(self) -> None:
         """Finish the handshake."""

@@ -53,7 +53,7 @@ class Server(AsyncContextManagerMixin):
         self._registries: WeakValueDictionary[Hashable, Registry] = WeakValueDictionary()
         self._connections: set[_Connection] = set()
         self._sessions: set[Session] = set()
-        self._quiet = anyio.Event()
+        self._left = anyio.Event()
         self._executor: ThreadPoolExecutor | None = None
         self.opened = anyio.Event()
         self.closed = False
@@ -121,8 +121,7 @@ class Server(AsyncContextManagerMixin):
             logger.exception("%r failed", session)
         finally:
             self._sessions.discard(session)
-            if not self._sessions:
-                self._quiet.set()
+            self._gone()
 
     async def _run_hosted(self, started: Callable[[], None]) -> None:
         try:
@@ -140,6 +139,7 @@ class Server(AsyncContextManagerMixin):
     def leave(self, connection: _Connection) -> None:
         """A connection is over."""
         self._connections.discard(connection)
+        self._gone()
 
     async def shutdown(self) -> None:
         """Do what leaving the block does, up to the grace. May be called twice."""
@@ -148,15 +148,20 @@ class Server(AsyncContextManagerMixin):
         self._group, self.closed = None, True
         for connection in list(self._connections):
             connection.close(CloseCode.SERVICE_RESTART, "the server shuts down")
-        self._quiet = anyio.Event()
         for session in self.sessions:
             session.close(Reason.SERVER_SHUTDOWN)
-        if self._sessions:
-            with anyio.move_on_after(self.limits.shutdown_grace, shield=True):
-                await self._quiet.wait()
+        with anyio.move_on_after(self.limits.shutdown_grace, shield=True):
+            while self._sessions or self._connections:
+                await self._left.wait()
+        for session in self.sessions:
+            session.hurry()
         if self._executor is not None:
             # Threads cannot be stopped. Those of this server were told by `page.closing`.
             self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _gone(self) -> None:
+        self._left.set()
+        self._left = anyio.Event()
 
 
 _default: RunVar[Server] = RunVar("flet_anyio_default_server")

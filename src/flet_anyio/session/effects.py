@@ -68,14 +68,20 @@ class Scheduler:
         while True:
             await self._wanted.wait()
             self._wanted = anyio.Event()
-            updates = list(self._updates)
-            self._updates.clear()
-            for control in updates:
-                self._guard(f"update of {control}", control.update)
-            effects = self._effects.copy()
-            self._effects.clear()
-            for hook, is_cleanup in effects:
-                self._run_effect(hook, is_cleanup=is_cleanup)
+            self.run_batch()
+
+    def run_batch(self) -> None:
+        """Draw what waits to be drawn, then run the effects that wait. Not before `start`."""
+        if not self._started:
+            return
+        updates = list(self._updates)
+        self._updates.clear()
+        for control in updates:
+            self._guard(f"update of {control}", control.update)
+        effects = self._effects.copy()
+        self._effects.clear()
+        for hook, is_cleanup in effects:
+            self._run_effect(hook, is_cleanup=is_cleanup)
 
     def _run_effect(self, hook: EffectHook, *, is_cleanup: bool) -> None:
         func = hook.cleanup if is_cleanup else hook.setup

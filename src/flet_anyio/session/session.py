@@ -87,10 +87,11 @@ class Session:
         self._lifecycle = Lifecycle()
         self._expires_at: datetime | None = None
         self._scope: anyio.CancelScope | None = None
+        self._last_words = anyio.CancelScope(shield=True)
         self._page = Page(self)  # type: ignore[arg-type]
         self._screen = Screen(self._page, self._send_update)
         self._tasks = Tasks(self._page, self._door, self._report, self._quit)
-        self._dispatcher = Dispatcher(self._limits, partial(self._tasks.guard, "an event"))
+        self._dispatcher = Dispatcher(self._limits, self._take_turn)
         self._scheduler = Scheduler(self._tasks, self._door)
         self._calls = Calls()
         self._greeter = Greeter(self._id, self._screen, self._tasks, self._calls)
@@ -217,6 +218,10 @@ class Session:
             self._close(reason)
         else:
             self._door.post(self._close, reason)
+
+    def hurry(self) -> None:
+        """Cut `on_close` short: nobody waits for this session any more."""
+        self._last_words.cancel()
 
     def receive_page(self, request: Register) -> None:
         """Note what a client that registers says of its page, before it is attached.
@@ -402,11 +407,12 @@ class Session:
 
     def schedule_update(self, control: BaseControl) -> None:
         """Draw a component in the next batch."""
-        self._scheduler.add_update(control)
+        self._home_of(control)._scheduler.add_update(control)
 
     def schedule_effect(self, hook: EffectHook, is_cleanup: bool) -> None:
         """Run an effect, or its cleanup, after the next batch."""
-        self._scheduler.add_effect(hook, is_cleanup=is_cleanup)
+        home = self._home_of(hook.component)
+        home._scheduler.add_effect(hook, is_cleanup=is_cleanup)
 
     def start_updates_scheduler(self) -> None:
         """Begin to draw components in batches."""
@@ -478,9 +484,29 @@ class Session:
     # --- inside -------------------------------------------------------------------------------
 
     @property
+    def pending_calls(self) -> int:
+        """How many calls wait for the client."""
+        return len(self._calls)
+
+    @property
     def tasks(self) -> Tasks:
         """The session's children."""
         return self._tasks
+
+    def _take_turn(self, event: Callable[[], Turn | None]) -> Turn | None:
+        # What the last handler changed is drawn first. A field that shows a component's state
+        # would else be drawn with the state before the key that has just been typed.
+        self._scheduler.run_batch()
+        turn: Turn | None = self._tasks.guard("an event", event)
+        return turn
+
+    def _home_of(self, control: BaseControl | None) -> Session:
+        # Flet asks the page of whoever changed the state. What is observed by components of
+        # several sessions may be changed in one, and is to be drawn in each.
+        try:
+            return self if control is None else control.page.session  # type: ignore[return-value]
+        except RuntimeError:
+            return self  # it has left its page
 
     def _control_turn(self, message: ControlEventMessage) -> Turn | None:
         control = self._screen.index.find(message.target, self._page)
@@ -568,16 +594,14 @@ class Session:
         self._tasks.close()
         self._calls.fail_all()
         try:
-            with anyio.move_on_after(self._limits.close_timeout, shield=True) as scope:
+            with self._last_words as scope:
+                scope.deadline = anyio.current_time() + self._limits.close_timeout
                 if self._disconnect_due:
                     await self.dispatch_event(self._page._i, "disconnect", None)
                 await self.dispatch_event(self._page._i, "close", None)
             if scope.cancelled_caught:
-                logger.warning(
-                    "session %s: on_close took longer than %s s",
-                    self.label,
-                    self._limits.close_timeout,
-                )
+                allowed = self._limits.close_timeout
+                logger.warning("session %s: on_close took longer than %s s", self.label, allowed)
         finally:
             self._free()
 

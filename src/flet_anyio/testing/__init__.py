@@ -13,4 +13,11 @@ from .memory import MemoryTransport
 from .model import Node, PageModel
 from .server import InProcess
 
-__all__ = ["CallFailed", "Client", "InProcess", "MemoryTransport", "Node", "PageModel"]
+__all__ = [
+    "CallFailed",
+    "Client",
+    "InProcess",
+    "MemoryTransport",
+    "Node",
+    "PageModel",
+]

@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import msgpack
-from flet.messaging.protocol import MessageAction, decode_ext_from_msgpack
+from flet.controls.base_control import BaseControl
+from flet.messaging.protocol import (
+    MessageAction,
+    configure_encode_object_for_msgpack,
+    decode_ext_from_msgpack,
+)
 
 from ..errors import TransportClosed
 from ..wire.packets import DataPacket, data_packet, decode_packet, message_packet
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CallFailed", "Client"]
 
+_encode = configure_encode_object_for_msgpack(BaseControl)
 _VIEWPORT: dict[str, Any] = {
     "route": "/",
     "pwa": False,
@@ -54,7 +60,7 @@ class Client:
 
     Made by `InProcess.connect`. What the server calls is answered with None; `answers` holds
     functions for calls that are to be answered otherwise, by method name. They are given the
-    call's arguments and may raise `CallFailed`.
+    call's arguments and may raise `CallFailed`. A `silent` client answers nothing by itself.
 
     Waiting methods raise TimeoutError after `patience` seconds.
     """
@@ -63,6 +69,7 @@ class Client:
         self.transport = transport
         self.page = PageModel()
         self.patience = patience
+        self.silent = False
         self.session_id: str | None = None
         self.errors: list[str] = []
         self.calls: list[dict[str, Any]] = []
@@ -149,12 +156,22 @@ class Client:
 
     def send(self, action: MessageAction, body: Any) -> None:
         """Send a message, whether or not it makes sense."""
-        packed = msgpack.packb([action.value, body])
+        packed = msgpack.packb([action.value, body], default=_encode)
         self.transport.client_send(message_packet(packed))
 
     def send_data(self, channel_id: int, payload: bytes) -> None:
         """Send bytes on a data channel."""
         self.transport.client_send(data_packet(channel_id, payload))
+
+    def reply(self, call: dict[str, Any], result: Any = None, *, error: str | None = None) -> None:
+        """Answer a call of the server, one of `calls`."""
+        names = ("control_id", "call_id")
+        body = {name: call[name] for name in names} | {"result": result, "error": error}
+        self.send(MessageAction.INVOKE_METHOD, body)
+
+    async def read_one(self) -> None:
+        """Take the next frame. For a client that was connected with `frames=0`."""
+        self._take(await self.transport.client_receive())
 
     def drop(self) -> None:
         """Lose the connection."""
@@ -210,18 +227,19 @@ class Client:
 
     def _answer(self, call: dict[str, Any]) -> None:
         self.calls.append(call)
-        reply = {"control_id": call["control_id"], "call_id": call["call_id"]}
-        if self.page.by_id(call["control_id"]) is None:
-            error = f"Calling {call['name']} method of inexistent control: {call['control_id']}"
-            self.send(MessageAction.INVOKE_METHOD, {**reply, "error": error})
+        if self.silent:
             return
         answer = self.answers.get(call["name"])
+        if answer is None and self.page.by_id(call["control_id"]) is None:
+            error = f"Calling {call['name']} method of inexistent control: {call['control_id']}"
+            self.reply(call, error=error)
+            return
         try:
             result = answer(**(call.get("args") or {})) if answer is not None else None
         except CallFailed as error:
-            self.send(MessageAction.INVOKE_METHOD, {**reply, "error": str(error)})
-        else:
-            self.send(MessageAction.INVOKE_METHOD, {**reply, "result": result})
+            self.reply(call, error=str(error))
+            return
+        self.reply(call, result)
 
     def _id(self, control: Node | int | str) -> int:
         if isinstance(control, str):

@@ -31,8 +31,11 @@ class Node(Mapping[str, Any]):
 
     @property
     def texts(self) -> list[str]:
-        """The texts that it shows itself."""
-        shown = (self.fields.get(name) for name in _TEXT_PROPERTIES)
+        """The texts that it shows itself; of a field, not what was typed into it."""
+        if self.type == "Page":
+            return []
+        names = _TEXT_PROPERTIES[1:] if self.type.endswith("TextField") else _TEXT_PROPERTIES
+        shown = (self.fields.get(name) for name in names)
         return [text for text in shown if isinstance(text, str)]
 
     def __getitem__(self, name: str) -> Any:

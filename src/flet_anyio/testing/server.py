@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
@@ -15,7 +15,7 @@ from .client import Client
 from .memory import MemoryTransport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Iterator
 
     from flet.app import AppCallable
 
@@ -48,8 +48,9 @@ class InProcess(AsyncContextManagerMixin):
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self]:
-        async with self.server:
-            yield self
+        with _one_failure():
+            async with self.server:
+                yield self
 
     @property
     def sessions(self) -> list[Session]:
@@ -98,15 +99,28 @@ class InProcess(AsyncContextManagerMixin):
             client.page = after.page if live else client.page
         connection = FletApp(server=self.server, **self._settings)
         self.connections.append(connection)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(connection.handle, transport)
-            await transport.accepted.wait()
-            if frames > 0:
-                await tasks.start(client.run)
-            if register:
-                client.register(**page)
-                await client.until(lambda: client.registered or client.closed)
-            try:
-                yield client
-            finally:
-                transport.drop()
+        with _one_failure():
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(connection.handle, transport)
+                await transport.accepted.wait()
+                if frames > 0:
+                    await tasks.start(client.run)
+                if register:
+                    client.register(**page)
+                    await client.until(lambda: client.registered or client.closed)
+                try:
+                    yield client
+                finally:
+                    transport.drop()
+
+
+@contextmanager
+def _one_failure() -> Iterator[None]:
+    """Raise what a test failed with as it is, out of the groups of the tasks around it."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        failure: BaseException = group
+        while isinstance(failure, BaseExceptionGroup) and len(failure.exceptions) == 1:
+            failure = failure.exceptions[0]
+        raise failure from None

@@ -107,7 +107,9 @@ def app(
         before_main=before_main,
         session_timeout_seconds=session_timeout_seconds,
         oauth_state_timeout_seconds=oauth_state_timeout_seconds,
-        upload_endpoint_path=upload_endpoint_path,
+        upload_path=(
+            upload_endpoint_path or _endpoint("FLET_UPLOAD_HANDLER_ENDPOINT", "upload")
+        ).strip("/"),
         secret_key=setting(secret_key, "FLET_SECRET_KEY", str),
         limits=limits,
         debug=debug,
@@ -121,8 +123,7 @@ def app(
     uploads = setting(upload_dir, "FLET_UPLOAD_DIR", str)
     if uploads:
         site.take_uploads(uploads, max_upload_size)
-        path = upload_endpoint_path or _endpoint("FLET_UPLOAD_HANDLER_ENDPOINT", "upload")
-        routes.append(Route(f"/{path.strip('/')}", site.upload, methods=["PUT"]))
+        routes.append(Route(f"/{site.upload_path}", site.upload, methods=["PUT"]))
     static = FletStaticFiles(
         proxy_path=proxy_path,
         assets_dir=assets_dir,
@@ -143,7 +144,10 @@ def app(
 class _Site:
     """One app at one place: its settings, and the server that runs it."""
 
-    def __init__(self, *, limits: Limits | None, debug: bool, **settings: Any) -> None:
+    def __init__(
+        self, *, limits: Limits | None, debug: bool, upload_path: str, **settings: Any
+    ) -> None:
+        self.upload_path = upload_path
         self.server: Server | None = None
         self._limits = limits
         self._debug = debug
@@ -169,7 +173,12 @@ class _Site:
         self._uploads = FletUpload(upload_dir, max_size, self._settings["secret_key"])
 
     async def serve_socket(self, websocket: WebSocket) -> None:
-        await FletApp(server=await self._server(), **self._settings).handle(websocket)
+        # Where this app is mounted, which the signature covers, is known by request only.
+        endpoint = f"{websocket.scope.get('root_path', '')}/{self.upload_path}"
+        connection = FletApp(
+            server=await self._server(), upload_endpoint_path=endpoint, **self._settings
+        )
+        await connection.handle(websocket)
 
     async def upload(self, request: Request) -> Response:
         assert self._uploads is not None

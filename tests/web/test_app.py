@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.lowlevel
+import flet as ft
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+import flet_anyio
+from flet_anyio.web.app import FletAsgi
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def client_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A client of few files: the real one is tested in the browser."""
+    folder = tmp_path / "client"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "index.html").write_text(
+        '<html><head><base href="/"><title>Flet</title><!-- fletAppConfig --></head></html>'
+    )
+    (folder / "manifest.json").write_text("{}")
+    (folder / "assets" / "FontManifest.json").write_text("[]")
+    monkeypatch.setenv("FLET_WEB_PATH", str(folder))
+    return folder
+
+
+def blank(page: ft.Page) -> None:
+    page.add(ft.Text("ready"))
+
+
+class Socket:
+    """A client's end of an ASGI WebSocket: registers, and takes what comes."""
+
+    def __init__(self, app: Any, path: str, root_path: str = "") -> None:
+        self._app = app
+        self._scope = {
+            "type": "websocket",
+            "path": path,
+            "raw_path": path.encode(),
+            "root_path": root_path,
+            "query_string": b"",
+            "headers": [(b"host", b"test")],
+            "scheme": "ws",
+            "server": ("test", 80),
+            "client": ("127.0.0.1", 1),
+            "subprotocols": [],
+            "state": {},
+        }
+        self._to_app, self._receive = anyio.create_memory_object_stream[Any](10)
+        self.sent: list[Any] = []
+        self.changed = anyio.Event()
+
+    async def run(self) -> None:
+        with self._receive, self._to_app:
+            await self._app(self._scope, self._receive.receive, self._send)
+
+    async def _send(self, message: Any) -> None:
+        self.sent.append(message)
+        self.changed.set()
+        self.changed = anyio.Event()
+
+    async def until(self, kind: str) -> Any:
+        with anyio.fail_after(5):
+            while True:
+                for message in self.sent:
+                    if message["type"] == kind:
+                        return message
+                await self.changed.wait()
+
+    async def say(self, kind: str, **message: Any) -> None:
+        await self._to_app.send({"type": kind, **message})
+
+
+REGISTER = bytes.fromhex("009201") + b"\x82\xa4page\x80\xaasession_id\xc0"
+
+
+async def visit(app: Any, path: str, session: list[Any]) -> None:
+    """Register at `path` and leave; `main` puts its page into `session`."""
+    socket = Socket(app, path)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(socket.run)
+        await socket.say("websocket.connect")
+        await socket.until("websocket.accept")
+        await socket.say("websocket.receive", bytes=REGISTER)
+        await socket.until("websocket.send")
+        with anyio.fail_after(5):
+            while not session:
+                await anyio.lowlevel.checkpoint()
+        await socket.say("websocket.disconnect", code=1001)
+
+
+def uploading(urls: list[str]) -> Any:
+    def main(page: ft.Page) -> None:
+        urls.append(page.get_upload_url("folder/file.txt", 60))
+
+    return main
+
+
+async def put(app: Any, url: str, content: bytes) -> int:
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        return (await http.put(url, content=content)).status_code
+
+
+@pytest.mark.usefixtures("client_files")
+@pytest.mark.parametrize("mount", ["", "/dash"])
+@pytest.mark.parametrize("endpoint", [None, "files", "/files/in/"])
+async def test_upload_urls_lead_to_the_upload_route(
+    tmp_path: Path, mount: str, endpoint: str | None
+) -> None:
+    urls: list[str] = []
+    inner = flet_anyio.app(
+        uploading(urls),
+        upload_dir=str(tmp_path / "up"),
+        secret_key="secret",
+        upload_endpoint_path=endpoint,
+    )
+    app = Starlette(routes=[Mount(mount, inner)]) if mount else inner
+    await visit(app, f"{mount}/ws", urls)
+    assert urls[0].startswith(f"{mount}/{(endpoint or 'upload').strip('/')}?")
+    assert await put(app, urls[0], b"content") == 200
+    assert (tmp_path / "up" / "folder" / "file.txt").read_bytes() == b"content"
+
+
+@pytest.mark.usefixtures("client_files")
+async def test_the_upload_route_may_be_named_by_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLET_UPLOAD_HANDLER_ENDPOINT", "files")
+    urls: list[str] = []
+    app = flet_anyio.app(uploading(urls), upload_dir=str(tmp_path), secret_key="secret")
+    await visit(app, "/ws", urls)
+    assert urls[0].startswith("/files?")
+    assert await put(app, urls[0], b"content") == 200
+
+
+@pytest.mark.usefixtures("client_files")
+async def test_without_a_secret_a_random_one_is_made_and_a_warning_given(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    urls: list[str] = []
+    app = flet_anyio.app(uploading(urls), upload_dir=str(tmp_path))
+    assert "random" in caplog.text
+    await visit(app, "/ws", urls)
+    assert await put(app, urls[0], b"content") == 200
+
+
+@pytest.mark.usefixtures("client_files")
+async def test_the_lifespan_opens_and_closes_a_server() -> None:
+    app = flet_anyio.app(blank)
+    assert app.site.server is None
+    async with app.router.lifespan_context(app):
+        assert app.site.server is not None
+        assert app.site.server.opened.is_set()
+        server = app.site.server
+    assert server.closed
+    assert app.site.server is None
+
+
+@pytest.mark.usefixtures("client_files")
+async def test_an_unknown_oauth_state_is_refused() -> None:
+    app = flet_anyio.app(blank)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        answer = await http.get("/oauth_callback", params={"state": "forged", "code": "x"})
+    assert answer.status_code == 400
+
+
+async def test_a_missing_client_is_named_with_its_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLET_WEB_PATH", str(tmp_path / "nowhere"))
+    with pytest.raises(flet_anyio.ClientMissingError, match=r"flet-anyio\[web\]"):
+        flet_anyio.app(blank)
+
+
+@pytest.mark.usefixtures("client_files")
+async def test_it_is_an_asgi_app_of_its_own_kind() -> None:
+    assert isinstance(flet_anyio.app(blank), FletAsgi)
