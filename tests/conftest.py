@@ -46,6 +46,13 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def hypercorn_runs(request: pytest.FixtureRequest) -> None:
+    """Skip where hypercorn itself fails: its HTTP streams expect tasks that start later."""
+    if "asyncio+eager" in request.node.name:
+        pytest.skip("hypercorn 0.18 does not run with eager tasks")
+
+
+@pytest.fixture
 async def nothing_left(anyio_backend: Any) -> AsyncIterator[None]:
     """Fail a test that leaves a task behind, or a thread that still runs code of ours."""
     before = {task.id for task in anyio.get_running_tasks()}

@@ -51,6 +51,7 @@ async def test_nobody_can_vote_for_what_is_not_offered(example: Any) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("hypercorn_runs")
 async def test_one_server_answers_http_and_serves_pages(example: Any, open_socket: Any) -> None:
     api = example("with_fastapi").api
     async with anyio.create_task_group() as tasks:

@@ -24,7 +24,7 @@ import flet_anyio
 if TYPE_CHECKING:
     from anyio.abc import TaskStatus
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.usefixtures("hypercorn_runs")]
 
 
 def main(page: ft.Page) -> None:
