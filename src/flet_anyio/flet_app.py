@@ -266,7 +266,7 @@ class FletApp(Connection):
         if self._link is not None:
             self._link.hold()
 
-    def release(self, first: bytes) -> None:
+    def release(self, first: list[bytes]) -> None:
         """Send `first`, and what was held back."""
         if self._link is not None:
             self._link.release(first)

@@ -24,6 +24,8 @@ class Limits:
             event waits for one of them to end or to wait for the client.
         deliveries_queued: Pub/sub messages of one session that wait for its subscribers. One
             more is dropped, with a warning.
+        journal_bytes: How much of what was last sent, or would have been, is kept for a client
+            that comes back with its page. One that missed more gets the whole page anew.
         outbox_bytes: What may wait to be sent to one client. A call or a data frame beyond it
             fails with `OutboxFull`; an update beyond it drops the connection, and the client
             gets the whole page when it is back.
@@ -41,6 +43,7 @@ class Limits:
     events_queued: int = 1024
     events_in_flight: int | None = 64
     deliveries_queued: int | None = 10_000
+    journal_bytes: int | None = 64 * 1024
     outbox_bytes: int | None = 64 * 1024 * 1024
     write_timeout: float | None = 30
     ping_timeout: float = 5

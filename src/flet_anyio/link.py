@@ -109,7 +109,7 @@ class Link:
         """Keep back what is sent from now on."""
         self._outbox.hold()
 
-    def release(self, first: bytes) -> None:
+    def release(self, first: list[bytes]) -> None:
         """Send `first`, then what was held back, and hold back no more."""
         self._outbox.release(first)
 

@@ -1,6 +1,23 @@
 """From controls to bytes: what changed, as a patch, packed for the client. Imports flet only."""
 
 from .encoder import encode_message, encode_page
+from .marks import (
+    mark_frame,
+    mark_operations,
+    only_replaces,
+    patch_frame,
+    replaced_properties,
+)
 from .patch import Patch, diff
 
-__all__ = ["Patch", "diff", "encode_message", "encode_page"]
+__all__ = [
+    "Patch",
+    "diff",
+    "encode_message",
+    "encode_page",
+    "mark_frame",
+    "mark_operations",
+    "only_replaces",
+    "patch_frame",
+    "replaced_properties",
+]

@@ -10,17 +10,19 @@ from flet.messaging.protocol import MessageAction
 from ..errors import PeerError
 from ..render import encode_message
 from ..wire.codes import CloseCode
+from .journal import Position
 from .props import apply_props
-from .screen import EPOCH, Screen, Welcome, saw_page
 
 if TYPE_CHECKING:
-    from ..wire.messages import Register
+    from ..wire.messages import PropertyUpdate, Register
     from .calls import Calls
     from .interfaces import Client
+    from .screen import Screen, Welcome
     from .tasks import Tasks
 
 __all__ = ["Greeter"]
 
+_NO_CONTROL = 0
 _FOREVER = 86_400
 """Seconds that a live page may take to build its stand-in view: as long as its tab is hidden."""
 
@@ -28,7 +30,8 @@ _FOREVER = 86_400
 class Greeter:
     """Answers registrations of one session's clients.
 
-    A client that still shows a page gets the new one in two steps: first a stand-in for its
+    A client that comes back with the page it had gets the updates that it missed. One that
+    shows another page of this app gets the whole one in two steps: first a stand-in for its
     views, and when it has built that, the views themselves. Its widgets would otherwise stay
     with the controls they know. What is sent between the steps is held back.
     """
@@ -38,7 +41,9 @@ class Greeter:
         self._screen = screen
         self._tasks = tasks
         self._calls = calls
-        self._live = False
+        self._position = Position()
+        self._replaced: frozenset[str] = frozenset()
+        self._overtaken: list[PropertyUpdate] = []
         self.route_changed = False
         self.greeted: Client | None = None
 
@@ -50,23 +55,23 @@ class Greeter:
         """
         page = dict(request.page)
         window = page["window"] = dict(page.get("window") or {})
-        live = saw_page(window)
+        position = Position.take(window)
         route = self._screen.page.route
         try:
             apply_props(self._screen.page, page)
         except (TypeError, ValueError) as error:
             reason = f"a registration with a page that does not fit ({error})"
             raise PeerError(CloseCode.INVALID_PAYLOAD, reason) from error
-        self._live = live
+        self._position = position
         self.route_changed = bool(self._screen.page.route) and self._screen.page.route != route
 
     def shows(self, request: Register) -> bool:
         """Whether the page that registers is the one that was last drawn here."""
-        epoch = (request.page.get("window") or {}).get(EPOCH)
-        return epoch is not None and epoch == self._screen.epoch
+        position = Position.take(dict(request.page.get("window") or {}))
+        return position.live and position.epoch == self._screen.journal.epoch
 
     def greet(self, client: Client, error: str = "") -> None:
-        """Send the whole page. From then on, and not before, `client` takes updates."""
+        """Bring the client up to date. From then on, and not before, it takes updates."""
 
         def send(welcome: Welcome) -> None:
             self.greeted = client
@@ -76,19 +81,43 @@ class Greeter:
                 waits = (client, welcome.stand_in, welcome.then)
                 self._tasks.spawn(self._show_views, *waits, name="a refresh")
                 client.hold()
+            elif welcome.replaced:
+                self._replaced = welcome.replaced
+                self._tasks.spawn(self._reconcile, client, name="a resume")
 
-        self._screen.welcome(self._session_id, send, live=self._live, error=error)
+        # The marks of one registration say nothing about the next.
+        position, self._position = self._position, Position()
+        self._screen.welcome(self._session_id, send, position=position, error=error)
 
-    async def _show_views(self, client: Client, stand_in: int, views: bytes) -> None:
+    def overtakes(self, update: PropertyUpdate) -> None:
+        """Note a change by the user that may have crossed an update that was sent again."""
+        if self._replaced & update.props.keys():
+            self._overtaken.append(update)
+
+    async def _show_views(self, client: Client, stand_in: int, views: list[bytes]) -> None:
+        with suppress(RuntimeError):  # a view knows no such method: an answer all the same
+            await self._call(client, stand_in, timeout=_FOREVER)
+        client.release(views)
+
+    async def _reconcile(self, client: Client) -> None:
+        """Where the user and the app changed the same, have the user's change count.
+
+        The client sends what the user did while it was away after it was given what it missed,
+        and before it answers this call. In its page the app's value stands, here the user's.
+        """
+        try:
+            with suppress(RuntimeError):  # there is no such control, says every client
+                await self._call(client, _NO_CONTROL)
+            for update in self._overtaken:
+                names = self._replaced & update.props.keys()
+                self._screen.set_again(update.control_id, {n: update.props[n] for n in names})
+        finally:
+            self._replaced = frozenset()
+            self._overtaken.clear()
+
+    async def _call(self, client: Client, control_id: int, **extra: int) -> None:
         def send(call_id: str) -> None:
-            call = {
-                "control_id": stand_in,
-                "call_id": call_id,
-                "name": "built",
-                "timeout": _FOREVER,
-            }
+            call = {"control_id": control_id, "call_id": call_id, "name": "ready", **extra}
             client.send(encode_message(MessageAction.INVOKE_METHOD, call), urgent=True)
 
-        with suppress(RuntimeError):  # a view knows no such method: an answer all the same
-            await self._calls.make(send, what="built")
-        client.release(views)
+        await self._calls.make(send, what="ready")

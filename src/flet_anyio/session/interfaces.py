@@ -48,7 +48,7 @@ class Client(Protocol):
     def hold(self) -> None:
         """Keep back what is sent from now on."""
 
-    def release(self, first: bytes) -> None:
+    def release(self, first: list[bytes]) -> None:
         """Send `first`, then what was held back, and hold back no more."""
 
     def close(self, code: CloseCode, reason: str) -> None:

@@ -15,10 +15,25 @@ from typing import TYPE_CHECKING, Any
 from flet.components.public_utils import unwrap_component
 from flet.controls.core.view import View
 from flet.controls.material.progress_ring import ProgressRing
-from flet.messaging.protocol import MessageAction, PatchControlBody, RegisterClientResponseBody
+from flet.messaging.protocol import (
+    MessageAction,
+    RegisterClientResponseBody,
+    SessionCrashedBody,
+)
 
-from ..render import Patch, diff, encode_message, encode_page
+from ..render import (
+    Patch,
+    diff,
+    encode_message,
+    encode_page,
+    mark_frame,
+    mark_operations,
+    only_replaces,
+    patch_frame,
+    replaced_properties,
+)
 from .events import ControlIndex
+from .journal import APPLIED, BEGUN, Journal, Position
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,10 +42,8 @@ if TYPE_CHECKING:
 
     from .page import Page
 
-__all__ = ["EPOCH", "Screen", "Welcome", "saw_page"]
+__all__ = ["Screen", "Welcome"]
 
-EPOCH = "e"
-"""The property of the client's Window that says which drawing of a page it shows."""
 _ROOT = 0
 _UNUSED_IDS = 1 << 30
 _NOT_THE_APPS = frozenset(
@@ -66,23 +79,28 @@ class Welcome:
         stand_in: The id of the throw-away view that a live page shows meanwhile, or None.
             When the client has built it, `then` follows; every other frame waits for that.
         then: The true views, for a live page.
+        replaced: Names of the properties that the frames set anew in a page that stays as it
+            is; what the user changed in the same places meanwhile is still to come.
     """
 
     frames: list[bytes]
     stand_in: int | None = None
-    then: bytes = b""
+    then: list[bytes] = dataclasses.field(default_factory=list)
+    replaced: frozenset[str] = frozenset()
 
 
 class Screen:
     """Draws one page for its client."""
 
-    def __init__(self, page: Page, send: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, page: Page, send: Callable[[list[bytes]], None], *, journal_bytes: int | None
+    ) -> None:
         self.page = page
         self.index = ControlIndex({page._i: page})
+        self.journal = Journal(journal_bytes)
         self._send = send
         self._lock = RLock()
         self._drawn = False
-        self.epoch = ""
 
     def patch(
         self,
@@ -104,38 +122,75 @@ class Screen:
             patch = diff(control, previous, parent=parent, path=path, frozen=frozen)
             if patch:
                 root = parent._i if parent is not None else control._i
-                self._send(_patch_frame(root, patch.operations))
+                self._send(self._journalled(root, patch.operations))
             self._reindex(patch)
         _run_hooks(patch)
+
+    def set_again(self, control_id: int, props: dict[str, Any]) -> None:
+        """Set properties that the client has another value for, as long as they still hold."""
+        with self._lock:
+            control = self.index.get(control_id)
+            operations = [
+                [0, 0, name, value]
+                for name, value in props.items()
+                if getattr(control, name, None) == value
+            ]
+            if operations:
+                self._send(self._journalled(control_id, [[0], *operations]))
+
+    def cover(self, message: str) -> None:
+        """Cover the page with an error message."""
+        frame = encode_message(MessageAction.SESSION_CRASHED, SessionCrashedBody(message))
+        with self._lock:
+            frames = [frame, mark_frame(APPLIED, self.journal.next())]
+            self.journal.keep(frames)
+            self._send(frames)
 
     def welcome(
         self,
         session_id: str,
         greet: Callable[[Welcome], None],
         *,
-        live: bool,
+        position: Position,
         error: str = "",
     ) -> None:
-        """Draw the whole page for a client that registers, and hand it to `greet`.
+        """Bring the client that registers up to date: hand what it takes to `greet`.
 
         `greet` runs before any other change can be drawn: what it sends comes first.
 
-        `live` says that the client still shows a page of this app. It would compare the new
+        A client that shows this drawing gets the updates that it missed, before the reply, and
+        nothing else changes on its screen. One that shows another page would compare the new
         page with the one in place, find the same controls, and not draw their later changes:
-        its views are first replaced by a throw-away one.
+        its views are first replaced by a throw-away one. Any other client gets the whole page.
         """
         with self._lock:
+            missed = self.journal.missed(position) if self._drawn else None
+            if missed is not None:
+                greet(_resumed(session_id, missed, error))
+                return
             patch = diff(self.page, self.page if self._drawn else None)
             if self._drawn:
                 # What this sends is part of the whole page; only the index needs it.
-                _patch_frame(self.page._i, patch.operations)
+                patch_frame(self.page._i, patch.operations)
             self._drawn = True
             self._reindex(patch)
-            self.epoch = secrets.token_hex(8)
-            fields = encode_page(self.page, **{EPOCH: self.epoch})
+            fields = encode_page(self.page, **self.journal.begin())
             reply = RegisterClientResponseBody(session_id, fields, error)
-            greet(self._refresh(reply) if live else Welcome([_reply_frame(reply)]))
+            greet(self._refresh(reply) if position.live else Welcome([_reply_frame(reply)]))
         _run_hooks(patch)
+
+    def _journalled(self, root: int, operations: list[Any]) -> list[bytes]:
+        """Pack an update so that the client can tell that it has applied it."""
+        number = self.journal.next()
+        if root == self.page._i:
+            mark_operations(operations, number)
+            frames = [patch_frame(root, operations)]
+        else:
+            frames = [patch_frame(root, operations), mark_frame(APPLIED, number)]
+            if not only_replaces(operations):
+                frames.insert(0, mark_frame(BEGUN, number))
+        self.journal.keep(frames)
+        return frames
 
     def _refresh(self, reply: RegisterClientResponseBody) -> Welcome:
         views = reply.page_patch.pop("views", [])
@@ -144,10 +199,14 @@ class Screen:
             reply.page_patch.setdefault(name, None)
         stand_in = _stand_in(self._stand_in_route())
         frames = [
-            _patch_frame(self.page._i, _replace("views", [stand_in])),
+            patch_frame(self.page._i, _replace("views", [stand_in])),
             _reply_frame(reply),
         ]
-        return Welcome(frames, stand_in._i, _patch_frame(self.page._i, _replace("views", views)))
+        then = self._journalled(self.page._i, _replace("views", views))
+        # A client that goes away before it shows them has to begin anew: who knows whether it
+        # has built the stand-in.
+        self.journal.settle()
+        return Welcome(frames, stand_in._i, then)
 
     def _stand_in_route(self) -> str:
         # The same route as the view below it keeps the client from sliding one page over the
@@ -174,15 +233,6 @@ def _stand_in(route: str) -> View:
     return view
 
 
-def saw_page(window: dict[str, Any]) -> bool:
-    """Take this server's marks out of a registering client's window properties.
-
-    Returns whether there were any: then the client's page is live, and not freshly loaded.
-    """
-    marks = [window.pop(name, None) for name in (EPOCH, "n", "m")]
-    return marks[0] is not None
-
-
 def _run_hooks(patch: Patch) -> None:
     # A control that moved was removed and added: it stays mounted.
     added = {control._i for control in patch.added}
@@ -195,8 +245,10 @@ def _run_hooks(patch: Patch) -> None:
             control.did_mount()
 
 
-def _patch_frame(root: int, operations: list[Any]) -> bytes:
-    return encode_message(MessageAction.PATCH_CONTROL, PatchControlBody(root, operations))
+def _resumed(session_id: str, missed: list[bytes], error: str) -> Welcome:
+    reply = {"session_id": session_id, "page_patch": {}, "error": error}
+    frames = [*missed, encode_message(MessageAction.REGISTER_CLIENT, reply)]
+    return Welcome(frames, replaced=replaced_properties(missed))
 
 
 def _reply_frame(reply: RegisterClientResponseBody) -> bytes:

@@ -20,7 +20,6 @@ from flet.controls.exceptions import FletPageDisconnectedException
 from flet.messaging.protocol import (
     InvokeMethodRequestBody,
     MessageAction,
-    SessionCrashedBody,
 )
 from flet.messaging.session_store import SessionStore
 from flet.pubsub.pubsub_client import PubSubClient
@@ -89,7 +88,9 @@ class Session:
         self._scope: anyio.CancelScope | None = None
         self._last_words = anyio.CancelScope(shield=True)
         self._page = Page(self)  # type: ignore[arg-type]
-        self._screen = Screen(self._page, self._send_update)
+        self._screen = Screen(
+            self._page, self._send_update, journal_bytes=owner.limits.journal_bytes
+        )
         self._tasks = Tasks(self._page, self._door, self._report, self._quit)
         self._dispatcher = Dispatcher(self._limits, self._take_turn)
         self._scheduler = Scheduler(self._tasks, self._door)
@@ -336,9 +337,7 @@ class Session:
 
     def error(self, message: str) -> None:
         """Cover the page with an error message."""
-        self._send_update(
-            encode_message(MessageAction.SESSION_CRASHED, SessionCrashedBody(message))
-        )
+        self._screen.cover(message)
 
     async def invoke_method(
         self, control_id: int, method_name: str, args: Any, timeout: float | None = None
@@ -521,6 +520,7 @@ class Session:
         return event_turn(self, self._page, "disconnect", None)
 
     def _apply_update(self, message: PropertyUpdate) -> None:
+        self._greeter.overtakes(message)
         try:
             self.apply_patch(message.control_id, message.props)
         except (TypeError, ValueError) as error:
@@ -561,11 +561,11 @@ class Session:
             return describe(error, debug=self._owner.debug)
         return ""
 
-    def _send_update(self, frame: bytes) -> None:
-        # While the client is away, or has not got the page yet, there is nothing to update: it
-        # gets the whole page.
+    def _send_update(self, frames: list[bytes]) -> None:
+        # A client that is away, or has not got the page yet, is brought up to date later.
         if self.attached and self._greeter.greeted is self._client:
-            self._client.update(frame)
+            for frame in frames:
+                self._client.update(frame)
 
     def _report(self, name: str, error: Exception) -> None:
         log_failure(self.label, name, error)

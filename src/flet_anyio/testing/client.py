@@ -79,6 +79,7 @@ class Client:
         self.frames: list[bytes] = []
         self.registered = False
         self.closed = False
+        self._frames_left: int | None = None
         self._changed = anyio.Event()
 
     # --- looking ------------------------------------------------------------------------------
@@ -173,6 +174,12 @@ class Client:
         """Take the next frame. For a client that was connected with `frames=0`."""
         self._take(await self.transport.client_receive())
 
+    def drop_after(self, frames: int) -> None:
+        """Lose the connection when so many more frames were taken; the rest never arrives."""
+        self._frames_left = frames
+        if frames == 0:
+            self.drop()
+
     def drop(self) -> None:
         """Lose the connection."""
         self.transport.drop()
@@ -193,8 +200,12 @@ class Client:
         """Take what the server sends, until the connection is over."""
         task_status.started()
         try:
-            while True:
+            while self._frames_left != 0:
                 self._take(await self.transport.client_receive())
+                if self._frames_left is not None:
+                    self._frames_left -= 1
+            self.drop()
+            raise TransportClosed
         except TransportClosed:
             self.closed = True
             self._notify()

@@ -76,8 +76,7 @@ class PageModel:
         target = self._by_id(control_id)
         if target is None:
             return False
-        places: dict[int, Any] = {}
-        _resolve(target, patch[0], places)
+        places = _Places(target, patch[0])
         for operation in patch[1:]:
             _OPERATIONS[operation[0]](places, *operation[1:])
         return True
@@ -116,17 +115,32 @@ def _merge(into: dict[str, Any], patch: dict[str, Any]) -> None:
             into[name] = value
 
 
-def _resolve(value: Any, tree: list[Any], places: dict[int, Any]) -> None:
-    places[tree[0]] = value
-    for key, child in (tree[1] if len(tree) > 1 else {}).items():
-        _resolve(value[key], child, places)
+class _Places:
+    """The places a patch names by number. Each is looked up when it is used, and not before:
+    what the operations before it inserted or removed counts."""
+
+    def __init__(self, target: Any, tree: list[Any]) -> None:
+        self._target = target
+        self._paths: dict[int, list[Any]] = {}
+        self._note(tree, [])
+
+    def _note(self, tree: list[Any], path: list[Any]) -> None:
+        self._paths[tree[0]] = path
+        for key, child in (tree[1] if len(tree) > 1 else {}).items():
+            self._note(child, [*path, key])
+
+    def __getitem__(self, number: int) -> Any:
+        value = self._target
+        for key in self._paths[number]:
+            value = value[key]
+        return value
 
 
-def _replace(places: dict[int, Any], place: int, key: Any, value: Any) -> None:
+def _replace(places: _Places, place: int, key: Any, value: Any) -> None:
     places[place][key] = value
 
 
-def _add(places: dict[int, Any], place: int, key: Any, value: Any) -> None:
+def _add(places: _Places, place: int, key: Any, value: Any) -> None:
     target = places[place]
     if isinstance(target, list):
         target.insert(key, value)
@@ -134,11 +148,11 @@ def _add(places: dict[int, Any], place: int, key: Any, value: Any) -> None:
         target[key] = value
 
 
-def _remove(places: dict[int, Any], place: int, key: Any) -> None:
+def _remove(places: _Places, place: int, key: Any) -> None:
     del places[place][key]
 
 
-def _move(places: dict[int, Any], place: int, key: Any, to_place: int, to_key: Any) -> None:
+def _move(places: _Places, place: int, key: Any, to_place: int, to_key: Any) -> None:
     value = places[place].pop(key)
     _add(places, to_place, to_key, value)
 

@@ -64,12 +64,12 @@ class Outbox:
         with self._lock:
             self._held = []
 
-    def release(self, first: bytes) -> None:
+    def release(self, first: list[bytes]) -> None:
         """Let `first` go, then what was held back."""
         with self._lock:
             held, self._held = self._held or [], None
-            self._bytes += len(first)
-            self._frames.append(first)
+            self._bytes += sum(map(len, first))
+            self._frames.extend(first)
             self._frames.extend(held)
         self._wake()
 

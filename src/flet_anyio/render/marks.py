@@ -1,0 +1,70 @@
+"""Marks in patches: which update the client has applied, kept by the client itself.
+
+The client's Window control keeps properties that it does not know. An update sets such a
+property together with what it changes, in one patch, where it can.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgpack
+from flet.controls.object_patch import Operation
+from flet.messaging.protocol import MessageAction, PatchControlBody
+
+from ..wire.packets import MessagePacket, decode_packet
+from .encoder import encode_message
+
+__all__ = [
+    "mark_frame",
+    "mark_operations",
+    "only_replaces",
+    "patch_frame",
+    "replaced_properties",
+]
+
+_WINDOW_ID = 2
+_REPLACE = Operation.Replace.value
+_APPLIED = "n"
+
+
+def patch_frame(root: int, operations: list[Any]) -> bytes:
+    """Pack a patch of the control with the id `root`."""
+    return encode_message(MessageAction.PATCH_CONTROL, PatchControlBody(root, operations))
+
+
+def mark_frame(mark: str, number: int) -> bytes:
+    """Pack a patch that sets nothing but a mark."""
+    return patch_frame(_WINDOW_ID, [[0], [_REPLACE, 0, mark, number]])
+
+
+def mark_operations(operations: list[Any], number: int) -> None:
+    """Have a patch of the page set the mark as well."""
+    tree = operations[0]
+    if len(tree) == 1:
+        tree.append({})
+    window = tree[1].setdefault("window", [_count(tree)])
+    operations.append([_REPLACE, window[0], _APPLIED, number])
+
+
+def only_replaces(operations: list[Any]) -> bool:
+    """Whether the patch may be applied twice without harm."""
+    return all(op[0] in (_REPLACE, Operation.Replace) for op in operations[1:])
+
+
+def replaced_properties(frames: list[bytes]) -> frozenset[str]:
+    """The names of the properties that these patches set."""
+    names = set()
+    for frame in frames:
+        packet = decode_packet(frame)
+        if not isinstance(packet, MessagePacket):
+            continue
+        action, body = msgpack.unpackb(packet.body, strict_map_key=False)
+        if action == MessageAction.PATCH_CONTROL.value:
+            names |= {op[2] for op in body["patch"][1:] if op[0] == _REPLACE}
+    return frozenset(name for name in names if isinstance(name, str))
+
+
+def _count(tree: list[Any]) -> int:
+    children = tree[1].values() if len(tree) > 1 else ()
+    return 1 + sum(map(_count, children))

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flet_anyio.session.journal import Journal, Position
+
+
+def journal(*updates: bytes, limit: int | None = 100) -> tuple[Journal, str]:
+    made = Journal(limit)
+    epoch = made.begin()["e"]
+    for update in updates:
+        made.next()
+        made.keep([update])
+    return made, epoch
+
+
+def test_a_client_gets_what_it_missed_and_no_more() -> None:
+    made, epoch = journal(b"one", b"two", b"three")
+    assert made.missed(Position(epoch, 0)) == [b"one", b"two", b"three"]
+    assert made.missed(Position(epoch, 1)) == [b"two", b"three"]
+    assert made.missed(Position(epoch, 3)) == []
+
+
+def test_whole_numbers_may_come_as_fractions() -> None:
+    made, epoch = journal(b"one", b"two")
+    assert made.missed(Position(epoch, 1.0)) == [b"two"]
+
+
+@pytest.mark.parametrize("applied", [-1, 3, None, "1", True, [], float("nan")])
+def test_a_number_that_was_never_given_is_not_believed(applied: Any) -> None:
+    made, epoch = journal(b"one", b"two")
+    assert made.missed(Position(epoch, applied)) is None
+
+
+@pytest.mark.parametrize("epoch", [None, "", "other", 5, []])
+def test_another_drawing_cannot_be_continued(epoch: Any) -> None:
+    made, _ = journal(b"one")
+    assert made.missed(Position(epoch, 0)) is None
+
+
+def test_an_update_that_was_begun_cannot_be_given_again() -> None:
+    made, epoch = journal(b"one", b"two")
+    assert made.missed(Position(epoch, 1, 2)) is None
+    assert made.missed(Position(epoch, 2, 2)) == []
+
+
+def test_what_is_no_longer_kept_cannot_be_given() -> None:
+    made, epoch = journal(b"a" * 60, b"b" * 60, b"c" * 30)
+    assert made.missed(Position(epoch, 0)) is None
+    assert made.missed(Position(epoch, 1)) == [b"b" * 60, b"c" * 30]
+
+
+def test_one_update_beyond_the_limit_is_not_kept() -> None:
+    made, epoch = journal(b"a", b"b" * 101, b"c")
+    assert made.missed(Position(epoch, 1)) is None
+    assert made.missed(Position(epoch, 2)) == [b"c"]
+
+
+def test_a_new_drawing_begins_where_the_last_one_ended() -> None:
+    made, old = journal(b"one")
+    marks = made.begin()
+    assert marks["e"] != old
+    assert made.missed(Position(old, 1)) is None
+    assert made.missed(Position(marks["e"], marks["n"])) == []
+
+
+def test_what_was_settled_is_not_given_again() -> None:
+    made, epoch = journal(b"one")
+    made.settle()
+    assert made.missed(Position(epoch, 0)) is None
+    assert made.missed(Position(epoch, 1)) == []
+
+
+def test_marks_are_taken_out_of_what_the_client_says() -> None:
+    window = {"e": "x", "n": 5, "m": 6, "width": 100}
+    position = Position.take(window)
+    assert position == Position("x", 5, 6)
+    assert position.live
+    assert window == {"width": 100}
+    assert not Position.take(window).live

@@ -1,0 +1,255 @@
+"""A client that comes back with its page: every update once, and nothing else touched."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Any, TypeAlias
+
+import flet as ft
+import pytest
+from anyio.lowlevel import checkpoint
+from flet.messaging.protocol import MessageAction
+
+from flet_anyio import Limits
+from flet_anyio.testing import Client, InProcess
+
+pytestmark = pytest.mark.anyio
+
+Edit: TypeAlias = Callable[[random.Random, ft.Page, ft.Column], None]
+
+
+def in_place(client: Client) -> bool:
+    """Whether the client kept its page when it registered."""
+    (reply,) = [
+        body for action, body in client.received if action == MessageAction.REGISTER_CLIENT.value
+    ]
+    return not reply["page_patch"]
+
+
+def shown(client: Client) -> list[tuple[Any, ...]]:
+    return [
+        (node.id, node.type, node.get("value"), node.get("visible", True) is not False)
+        for node in client.page.nodes()
+        if node.type in ("Page", "View", "Column", "Row", "Text")
+    ]
+
+
+def field_and_text(page: ft.Page) -> None:
+    page.add(ft.TextField(label="Name"), ft.Text("start"))
+
+
+async def test_a_short_drop_costs_nothing() -> None:
+    async with InProcess(field_and_text) as app, app.connect() as client:
+        await client.see("start")
+        client.drop()
+        await client.until(lambda: client.closed)
+        async with app.connect(after=client, live=True) as back:
+            assert in_place(back)
+            assert len(back.received) == 1
+
+
+async def test_what_was_lost_on_the_way_is_given_again() -> None:
+    async with InProcess(field_and_text) as app, app.connect() as client:
+        await client.see("start")
+        client.drop_after(1)
+        for number in range(5):
+            app.session.page.add(ft.Text(f"text {number}"))
+        await client.until(lambda: client.closed)
+        assert "text 4" not in client.texts
+        async with app.connect(after=client, live=True) as back:
+            assert in_place(back)
+            assert back.texts == ["Name", "start", *(f"text {number}" for number in range(5))]
+            app.session.page.add(ft.Text("later"))
+            await back.see("later")
+
+
+async def test_what_changed_while_away_is_there_before_the_reply() -> None:
+    async with InProcess(field_and_text) as app, app.connect() as client:
+        await client.see("start")
+        client.drop()
+        session = app.session
+        await client.until(lambda: client.closed)
+        session.page.add(ft.Text("while away"))
+        async with app.connect(after=client, live=True, register=False) as back:
+            back.register()
+            await back.until(lambda: back.registered)
+            assert in_place(back)
+            assert "while away" in back.texts
+
+
+async def test_more_than_is_kept_means_the_whole_page() -> None:
+    limits = Limits(journal_bytes=200)
+    async with InProcess(field_and_text, limits=limits) as app, app.connect() as client:
+        await client.see("start")
+        client.drop()
+        session = app.session
+        await client.until(lambda: client.closed)
+        for number in range(20):
+            session.page.add(ft.Text(f"text {number}"))
+        async with app.connect(after=client, live=True) as back:
+            assert not in_place(back)
+            await back.see("text 19")
+            session.page.add(ft.Text("later"))
+            await back.see("later")
+
+
+async def test_a_client_that_goes_away_during_a_refresh_is_refreshed_again() -> None:
+    limits = Limits(journal_bytes=1)
+    async with InProcess(field_and_text, limits=limits) as app, app.connect() as client:
+        await client.see("start")
+        app.session.page.add(ft.Text("more"))
+        client.drop()
+        await client.until(lambda: client.closed)
+        async with app.connect(after=client, live=True, register=False) as second:
+            second.silent = True  # never builds the stand-in
+            second.register()
+            await second.until(lambda: second.registered)
+            assert "start" not in second.texts
+        async with app.connect(after=second, live=True) as third:
+            assert not in_place(third)
+            await third.see("start", "more")
+
+
+async def test_an_update_that_may_have_been_half_done_is_not_repeated() -> None:
+    def main(page: ft.Page) -> None:
+        page.add(ft.Column([ft.Text("start")], key="column"))
+
+    async with InProcess(main) as app, app.connect() as client:
+        await client.see("start")
+        column = app.session.page.controls[0]
+        assert isinstance(column, ft.Column)
+        client.drop_after(2)  # that it begins, and the patch; not that it has ended
+        column.controls.append(ft.Text("added"))
+        column.update()
+        await client.until(lambda: client.closed)
+        assert client.texts == ["start", "added"]
+        async with app.connect(after=client, live=True) as back:
+            await back.see("added")
+            assert back.texts == ["start", "added"]
+            assert not in_place(back)
+
+
+async def test_where_user_and_app_changed_the_same_the_user_counts() -> None:
+    async with InProcess(field_and_text) as app, app.connect() as client:
+        await client.see("start")
+        page = app.session.page
+        field = page.controls[0]
+        assert isinstance(field, ft.TextField)
+        client.drop()
+        await client.until(lambda: client.closed)
+        field.value = "from the app"
+        page.update()
+        async with app.connect(after=client, live=True, register=False) as back:
+            back.silent = True
+            back.register()
+            await back.until(lambda: back.registered)
+            assert back.find("Name")["value"] == "from the app"
+            # What the client had queued comes before its answer to the barrier.
+            back.send(
+                MessageAction.UPDATE_CONTROL_PROPS,
+                {"id": field._i, "props": {"value": "from the user"}},
+            )
+            await back.until(lambda: back.calls)
+            back.reply(back.calls[0], error="no such control")
+            await back.until(lambda: back.find("Name")["value"] == "from the user")
+            assert field.value == "from the user"
+
+
+# --- random programs --------------------------------------------------------------------------
+
+
+def append(rng: random.Random, page: ft.Page, column: ft.Column) -> None:
+    page.controls.append(ft.Text(f"text {rng.random()}"))
+    page.update()
+
+
+def insert(rng: random.Random, page: ft.Page, column: ft.Column) -> None:
+    page.controls.insert(rng.randint(0, len(page.controls)), ft.Text(f"text {rng.random()}"))
+    page.update()
+
+
+def remove(rng: random.Random, page: ft.Page, column: ft.Column) -> None:
+    texts = [control for control in page.controls if isinstance(control, ft.Text)]
+    if texts:
+        page.controls.remove(rng.choice(texts))
+        page.update()
+
+
+def shuffle(rng: random.Random, page: ft.Page, column: ft.Column) -> None:
+    rng.shuffle(page.controls)
+    page.update()
+
+
+def change(rng: random.Random, page: ft.Page, column: ft.Column) -> None:
+    for control in page.controls:
+        if isinstance(control, ft.Text) and rng.random() < 0.5:
+            control.value = f"changed {rng.random()}"
+            control.visible = rng.random() < 0.8
+    page.update()
+
+
+def change_one(rng: random.Random, page: ft.Page, column: ft.Column) -> None:
+    if column.controls:
+        text = rng.choice(column.controls)
+        assert isinstance(text, ft.Text)
+        text.value = f"own {rng.random()}"
+        text.update()
+
+
+def grow_column(rng: random.Random, page: ft.Page, column: ft.Column) -> None:
+    column.controls.insert(rng.randint(0, len(column.controls)), ft.Text(f"in {rng.random()}"))
+    column.update()
+
+
+def empty_column(rng: random.Random, page: ft.Page, column: ft.Column) -> None:
+    del column.controls[rng.randint(0, len(column.controls)) :]
+    column.update()
+
+
+EDITS: list[Edit] = [
+    append,
+    insert,
+    remove,
+    shuffle,
+    change,
+    change_one,
+    grow_column,
+    empty_column,
+]
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_random_edits_and_drops_end_with_the_same_page(seed: int) -> None:
+    rng = random.Random(seed)
+
+    def main(page: ft.Page) -> None:
+        page.add(ft.Text("start"), ft.Column([ft.Text("first")]))
+
+    limits = Limits(journal_bytes=rng.choice([1_000, 100_000]))
+    kept = 0
+    async with InProcess(main, limits=limits) as app, AsyncExitStack() as connections:
+        client = await connections.enter_async_context(app.connect())
+        await client.see("first")
+        page = app.session.page
+        column = next(c for c in page.controls if isinstance(c, ft.Column))
+        for turn in range(8):
+            client.drop_after(rng.randint(0, 12))
+            for _ in range(rng.randint(0, 10)):
+                rng.choice(EDITS)(rng, page, column)
+            while not client.closed:
+                page.add(ft.Text("something to lose"))
+                await checkpoint()
+            for _ in range(rng.randint(0, 3)):
+                rng.choice(EDITS)(rng, page, column)
+            client = await connections.enter_async_context(app.connect(after=client, live=True))
+            kept += in_place(client)
+            page.add(ft.Text(f"back {turn}"))
+            await client.see(f"back {turn}")
+            live = shown(client)
+            client.drop()
+            client = await connections.enter_async_context(app.connect(after=client))
+            await client.see(f"back {turn}")
+            assert shown(client) == live
+    assert kept or limits.journal_bytes == 1_000
