@@ -20,6 +20,7 @@ __all__ = ["Link"]
 
 logger = logging.getLogger(__name__)
 
+_REASON_BYTES = 123
 _GOODBYE = 2
 """Seconds that the closing handshake may take."""
 
@@ -120,4 +121,11 @@ class Link:
     async def goodbye(self) -> None:
         """Close the transport. Shielded and bounded: it is part of every ending."""
         with anyio.move_on_after(_GOODBYE, shield=True):
-            await self._transport.close(self._end.code, self._end.reason)
+            await self._transport.close(self._end.code, _short(self._end.reason))
+        # Nobody takes what still waits.
+        self._outbox.discard()
+
+
+def _short(reason: str) -> str:
+    """As much of a reason as fits into a close frame: 123 bytes (RFC 6455, section 5.5)."""
+    return reason.encode()[:_REASON_BYTES].decode("utf-8", "ignore")

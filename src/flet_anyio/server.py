@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -54,6 +55,7 @@ class Server(AsyncContextManagerMixin):
         self._connections: set[_Connection] = set()
         self._sessions: set[Session] = set()
         self._left = anyio.Event()
+        self._lock = threading.Lock()
         self._executor: ThreadPoolExecutor | None = None
         self.opened = anyio.Event()
         self.closed = False
@@ -81,9 +83,10 @@ class Server(AsyncContextManagerMixin):
     @property
     def executor(self) -> ThreadPoolExecutor:
         """Threads for the sessions that were given no executor of their own."""
-        if self._executor is None:
-            self._executor = ThreadPoolExecutor(thread_name_prefix="flet-anyio")
-        return self._executor
+        with self._lock:
+            if self._executor is None:
+                self._executor = ThreadPoolExecutor(thread_name_prefix="flet-anyio")
+            return self._executor
 
     def registry(self, mount: str, main: Callable[..., Any]) -> Registry:
         """The sessions of one app at one place. They are the same for as long as any lives."""

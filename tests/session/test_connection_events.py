@@ -425,7 +425,7 @@ async def test_a_reload_takes_over_at_once_when_the_old_connection_breaks_meanwh
     async with InProcess(app_with_log(log)) as app, app.connect() as first:
         await first.click("+")
         await first.see("count 1")
-        first.answers["ping"] = first.drop
+        first.answers["ready"] = first.drop
         async with app.connect(after=first) as second:
             await second.see("count 1")
             assert second.session_id == first.session_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["Door"]
+
+logger = logging.getLogger(__name__)
 
 
 class Door:
@@ -32,11 +35,18 @@ class Door:
     def post(self, func: Callable[..., Any], *args: Any) -> bool:
         """Have the loop call `func(*args)` soon. Return False when the loop has ended.
 
-        `func` must not raise.
+        What it raises is logged: on trio it would end the whole program.
         """
         try:
-            self._post(func, *args)
+            self._post(_call, func, args)
         except RuntimeError:
             # asyncio: the loop is closed. trio: RunFinishedError, which is one too.
             return False
         return True
+
+
+def _call(func: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    try:
+        func(*args)
+    except Exception:
+        logger.exception("a callback from another thread failed: %r", func)

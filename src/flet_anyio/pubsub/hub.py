@@ -20,12 +20,14 @@ class Hub(PubSubHub):
     The public names are those of `flet.pubsub.PubSubHub`. A session's subscribers are called
     in the order in which they subscribed, one message after the other; what they raise is
     reported in their session. `deliver(session_id, handler, args)` brings a message there and
-    must neither block nor raise.
+    must neither block nor raise. `lives(session_id)` says whether there is such a session;
+    others cannot subscribe.
     """
 
-    def __init__(self, deliver: Deliver) -> None:
+    def __init__(self, deliver: Deliver, lives: Callable[[str], bool]) -> None:
         super().__init__()
         self._deliver = deliver
+        self._lives = lives
         self._lock = threading.Lock()
         # Topic → session id → handlers. None is the topic of messages without one. Dicts, for
         # their order; a handler subscribes once, however often it asks.
@@ -73,6 +75,8 @@ class Hub(PubSubHub):
 
     def _subscribe(self, session_id: str, topic: str | None, handler: Handler) -> None:
         with self._lock:
+            if not self._lives(session_id):
+                return
             sessions = self._topics.setdefault(topic, {})
             sessions.setdefault(session_id, {})[handler] = None
 

@@ -84,8 +84,9 @@ class _HypercornTask:
         with anyio.CancelScope(shield=True):
             if isinstance(self._asgi, FletAsgi):
                 await self._asgi.shutdown()
-            # Flet apps mounted in another one have no server of their own.
-            await shut_down_default_server()
+            else:
+                # Flet apps mounted in another one have no server of their own.
+                await shut_down_default_server()
             self._stop.set()
         # hypercorn has a grace of its own; this is for what it cannot cancel.
         self._scope.deadline = anyio.current_time() + grace

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import weakref
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flet.controls.base_control import BaseControl
 from flet.controls.control_event import ControlEvent, get_event_field_type
 from flet.utils.from_dict import from_dict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["ControlIndex", "event_type", "make_event", "runs_itself"]
 
@@ -49,22 +52,29 @@ def runs_itself(control: BaseControl) -> bool:
 
 
 class ControlIndex(weakref.WeakValueDictionary[int, BaseControl]):
-    """The mounted controls of one page by id."""
+    """The mounted controls of one page by id.
+
+    `complete` says that the index was made from the whole page since that last changed.
+    """
+
+    complete = False
 
     def find(self, control_id: int, page: BaseControl) -> BaseControl | None:
         """Return the live control with this id, or None when it has left the page.
 
-        A component that renders again may put a new object where one with the same id was.
-        When the index still holds the old one, the page is searched, and the index mended.
+        A component that renders again may put a new object where one with the same id was. So
+        an id that is not here, or of an object that has left, has the page searched: once for
+        each state of the page, however many such ids a client sends.
         """
         control = self.get(control_id)
         if control is not None and _root(control) is page:
             return control
-        live = _search(page, control_id)
-        if live is not None:
-            self[control_id] = live
-            return live
-        return None
+        if not self.complete:
+            self.complete = True
+            for live in _walk(page):
+                self[live._i] = live
+        control = self.get(control_id)
+        return control if control is not None and _root(control) is page else None
 
 
 def _root(control: BaseControl) -> BaseControl:
@@ -73,7 +83,7 @@ def _root(control: BaseControl) -> BaseControl:
     return control
 
 
-def _search(page: BaseControl, control_id: int) -> BaseControl | None:
+def _walk(page: BaseControl) -> Iterator[BaseControl]:
     # Parents are set on the way down: a control that was never diffed has none yet, and its
     # handler needs `control.page`.
     waiting: list[tuple[Any, BaseControl | None]] = [(page, None)]
@@ -86,11 +96,9 @@ def _search(page: BaseControl, control_id: int) -> BaseControl | None:
             seen.add(id(value))
             if parent is not None:
                 value._parent = weakref.ref(parent)  # type: ignore[attr-defined]
-            if value._i == control_id:
-                return value
             parent = value
+            yield value
         waiting.extend((child, parent) for child in _children(value))
-    return None
 
 
 def _children(value: Any) -> list[Any]:

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from .screen import Screen, Welcome
     from .tasks import Tasks
 
-__all__ = ["Greeter"]
+__all__ = ["NO_CONTROL", "Greeter"]
 
-_NO_CONTROL = 0
-_FOREVER = 86_400
-"""Seconds that a live page may take to build its stand-in view: as long as its tab is hidden."""
+NO_CONTROL = 0
+_PATIENTLY = {"timeout": 86_400}
+"""Seconds that the client itself waits for its stand-in view: as long as its tab is hidden."""
 
 
 class Greeter:
@@ -60,7 +60,7 @@ class Greeter:
         try:
             apply_props(self._screen.page, page)
         except (TypeError, ValueError) as error:
-            reason = f"a registration with a page that does not fit ({error})"
+            reason = "a registration whose page does not fit"
             raise PeerError(CloseCode.INVALID_PAYLOAD, reason) from error
         self._position = position
         self.route_changed = bool(self._screen.page.route) and self._screen.page.route != route
@@ -87,7 +87,20 @@ class Greeter:
 
         # The marks of one registration say nothing about the next.
         position, self._position = self._position, Position()
-        self._screen.welcome(self._session_id, send, position=position, error=error)
+        try:
+            self._screen.welcome(self._session_id, send, position=position, error=error)
+        except Exception:
+            # The page cannot be drawn, or a hook of a control failed. Whoever waits for it is
+            # told, unless the page has gone out already; the failure itself is the caller's.
+            if self.greeted is not client:
+                self.greeted = client
+                reply = {
+                    "session_id": self._session_id,
+                    "page_patch": {},
+                    "error": error or "The page could not be drawn.",
+                }
+                client.update(encode_message(MessageAction.REGISTER_CLIENT, reply))
+            raise
 
     def overtakes(self, update: PropertyUpdate) -> None:
         """Note a change by the user that may have crossed an update that was sent again."""
@@ -96,7 +109,7 @@ class Greeter:
 
     async def _show_views(self, client: Client, stand_in: int, views: list[bytes]) -> None:
         with suppress(RuntimeError):  # a view knows no such method: an answer all the same
-            await self._call(client, stand_in, timeout=_FOREVER)
+            await self.call(client, stand_in, **_PATIENTLY)
         client.release(views)
 
     async def _reconcile(self, client: Client) -> None:
@@ -107,7 +120,7 @@ class Greeter:
         """
         try:
             with suppress(RuntimeError):  # there is no such control, says every client
-                await self._call(client, _NO_CONTROL)
+                await self.call(client, NO_CONTROL)
             for update in self._overtaken:
                 names = self._replaced & update.props.keys()
                 self._screen.set_again(update.control_id, {n: update.props[n] for n in names})
@@ -115,9 +128,21 @@ class Greeter:
             self._replaced = frozenset()
             self._overtaken.clear()
 
-    async def _call(self, client: Client, control_id: int, **extra: int) -> None:
+    async def call(
+        self,
+        client: Client,
+        control_id: int,
+        *,
+        patience: float | None = None,
+        **request: int,
+    ) -> None:
+        """Call a method that no control has. Returns, or raises RuntimeError, when answered.
+
+        Goes out at once, also while other frames are held back.
+        """
+
         def send(call_id: str) -> None:
-            call = {"control_id": control_id, "call_id": call_id, "name": "ready", **extra}
+            call = {"control_id": control_id, "call_id": call_id, "name": "ready", **request}
             client.send(encode_message(MessageAction.INVOKE_METHOD, call), urgent=True)
 
-        await self._calls.make(send, what="ready")
+        await self._calls.make(send, what="ready", timeout=patience)

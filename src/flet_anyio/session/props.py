@@ -21,16 +21,30 @@ _ACCEPTED: dict[Any, tuple[type, ...]] = {
 }
 
 
+_FLETS_OWN = {"_parent", "_frozen", "_initialized", "_isolated", "_notify"}
+_SERVERS_OWN = {"client_ip", "client_user_agent", "data"}
+
+
 def apply_props(control: Any, props: dict[str, Any]) -> None:
     """Set properties of a control to what the client says they are.
 
-    Properties that the control does not have are passed over: a newer client may send more.
+    Properties that the control does not have are passed over: a newer client may send more. So
+    are those that are not the client's to set: handlers, an app's own data, and what the server
+    itself knows of the client.
 
     Raises:
         ValueError: A value is of another type than its property; nothing was set.
     """
+    props = {name: value for name, value in props.items() if _is_clients(control, name)}
     _check(type(control), props)
     patch_dataclass(control, props)
+
+
+def _is_clients(control: Any, name: str) -> bool:
+    if name.startswith("_"):
+        # Flet lets clients add such names; those that it uses are its own.
+        return not hasattr(control, name) and name not in _FLETS_OWN
+    return not name.startswith("on_") and name not in _SERVERS_OWN
 
 
 def _check(kind: type, values: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ class Registry:
         self.limits = limits
         self.door = door
         self.debug = debug
-        self.hub = Hub(self._deliver)
+        self.hub = Hub(self._deliver, self._lives)
         self.main: Callable[..., Any] | None = None
         self._sessions: dict[str, Session] = {}
 
@@ -44,6 +44,9 @@ class Registry:
     def forget(self, session: Session) -> None:
         """The session is over."""
         self._sessions.pop(session.id, None)
+
+    def _lives(self, session_id: str) -> bool:
+        return session_id in self._sessions
 
     def _deliver(self, session_id: str, handler: Callable[..., Any], args: tuple[Any, ...]) -> None:
         session = self._sessions.get(session_id)

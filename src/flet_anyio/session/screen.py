@@ -8,6 +8,7 @@ run user code after a patch, `did_mount` and `will_unmount`, run outside it.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import secrets
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from .page import Page
 
 __all__ = ["Screen", "Welcome"]
+
+logger = logging.getLogger(__name__)
 
 _ROOT = 0
 _UNUSED_IDS = 1 << 30
@@ -100,6 +103,9 @@ class Screen:
         self.journal = Journal(journal_bytes)
         self._send = send
         self._lock = RLock()
+        # Services register while the page is drawn, and draw themselves when they register:
+        # two locks would be taken in both orders, by the loop and by a thread.
+        page._services._lock = self._lock  # type: ignore[assignment]
         self._drawn = False
 
     def patch(
@@ -222,6 +228,7 @@ class Screen:
             self.index.pop(control._i, None)
         for control in patch.added:
             self.index[control._i] = control
+        self.index.complete = False
 
 
 def _stand_in(route: str) -> View:
@@ -234,15 +241,25 @@ def _stand_in(route: str) -> View:
 
 
 def _run_hooks(patch: Patch) -> None:
+    """Tell controls that they were mounted or unmounted.
+
+    One that raises keeps no other from being told; the first failure is raised at the end.
+    """
     # A control that moved was removed and added: it stays mounted.
     added = {control._i for control in patch.added}
     removed = {control._i for control in patch.removed}
-    for control in patch.removed:
-        if control._i not in added:
-            control.will_unmount()
-    for control in patch.added:
-        if control._i not in removed:
-            control.did_mount()
+    hooks: list[Callable[[], None]] = [c.will_unmount for c in patch.removed if c._i not in added]
+    hooks += [c.did_mount for c in patch.added if c._i not in removed]
+    failures: list[Exception] = []
+    for hook in hooks:
+        try:
+            hook()
+        except Exception as error:
+            failures.append(error)
+    for failure in failures[1:]:
+        logger.error("%s", failure, exc_info=failure)
+    if failures:
+        raise failures[0]
 
 
 def _resumed(session_id: str, missed: list[bytes], error: str) -> Welcome:

@@ -32,8 +32,8 @@ from ..wire.messages import CallReply
 from .calls import Calls
 from .dispatch import Dispatcher, give_up_slot
 from .effects import Scheduler
-from .failures import describe, log_failure
-from .greeter import Greeter
+from .failures import describe, log_failure, text_of
+from .greeter import NO_CONTROL, Greeter
 from .lifecycle import Lifecycle, Reason, Signal, State
 from .page import Page
 from .props import apply_props
@@ -106,6 +106,7 @@ class Session:
         self._disconnect_due = False
         self._close_client = False
         self._started = False
+        self._crash = ""
 
     def __repr__(self) -> str:
         return f"<Session {self.label} {self._lifecycle.state.value}>"
@@ -207,6 +208,11 @@ class Session:
                 self._tasks.open(group)
                 self._tasks.spawn(self._dispatcher.run, name="the dispatcher")
                 task_status.started()
+                try:
+                    await anyio.sleep_forever()
+                finally:
+                    # Before the group closes: nothing is to find it half closed.
+                    self._tasks.close()
         finally:
             await self._finish()
 
@@ -256,6 +262,8 @@ class Session:
             self._page.client_user_agent = client.user_agent
             return
         self._tasks.guard("the page", self._tasks.fresh_context().run, self._greeter.greet, client)
+        if self._crash:
+            self.error(self._crash)
         if announce:
             self.post_event(self._page, "connect")
         if self._greeter.route_changed:
@@ -281,7 +289,8 @@ class Session:
         """Whether the client is still there: asks it, and waits `Limits.ping_timeout`."""
         # Every client answers a call to a control that does not exist, with an error.
         try:
-            await self.invoke_method(0, "ping", None, timeout=self._limits.ping_timeout)
+            patience = self._limits.ping_timeout
+            await self._greeter.call(self._client, NO_CONTROL, patience=patience)
         except RuntimeError:
             return True
         except (TimeoutError, FletPageDisconnectedException, OutboxFull):
@@ -538,9 +547,9 @@ class Session:
             failed = await self._before_main(before_main)
         self._started = True
         if self.attached:
-            self._greeter.greet(self._client, failed)
+            self._tasks.guard("the page", self._greeter.greet, self._client, failed)
         if failed:
-            self.error(failed)
+            self._show_crash(failed)
             return
         try:
             context.reset_auto_update()
@@ -551,7 +560,12 @@ class Session:
         except Exception as error:
             # Supervised: the session stays, so that a developer can look at what main() built.
             log_failure(self.label, "main", error)
-            self.error(describe(error, debug=self._owner.debug))
+            self._show_crash(describe(error, debug=self._owner.debug))
+
+    def _show_crash(self, message: str) -> None:
+        # Also to those who come later: the page is not what it should be.
+        self._crash = message
+        self.error(message)
 
     async def _before_main(self, before_main: AppCallable) -> str:
         try:
@@ -567,10 +581,10 @@ class Session:
             for frame in frames:
                 self._client.update(frame)
 
-    def _report(self, name: str, error: Exception) -> None:
+    def _report(self, name: str, error: BaseException) -> None:
         log_failure(self.label, name, error)
         if self._page.on_error is not None and name != "on_error":
-            self.post_event(self._page, "error", str(error))
+            self.post_event(self._page, "error", text_of(error))
         else:
             self.error(describe(error, debug=self._owner.debug))
 
@@ -584,6 +598,7 @@ class Session:
             return
         self._disconnect_due |= attached
         self._close_client = attached
+        self._tasks.close()
         self.closing.set()
         if self._scope is not None:
             self._scope.cancel()
@@ -591,14 +606,18 @@ class Session:
     async def _finish(self) -> None:
         """Disconnect, run `on_close`, free everything. Shielded, and bounded in time."""
         self._close(Reason.EXPIRED)
-        self._tasks.close()
         self._calls.fail_all()
         try:
             with self._last_words as scope:
                 scope.deadline = anyio.current_time() + self._limits.close_timeout
+                page = self._page._i
                 if self._disconnect_due:
-                    await self.dispatch_event(self._page._i, "disconnect", None)
-                await self.dispatch_event(self._page._i, "close", None)
+                    await self._tasks.supervise(
+                        self.dispatch_event, page, "disconnect", None, name="on_disconnect"
+                    )
+                await self._tasks.supervise(
+                    self.dispatch_event, page, "close", None, name="on_close"
+                )
             if scope.cancelled_caught:
                 allowed = self._limits.close_timeout
                 logger.warning("session %s: on_close took longer than %s s", self.label, allowed)
@@ -606,13 +625,14 @@ class Session:
             self._free()
 
     def _free(self) -> None:
+        # First, so that nothing can subscribe again.
+        self._owner.forget(self)
         self._pubsub_client.unsubscribe_all()
         if self._close_client:
             restart = self.reason is Reason.SERVER_SHUTDOWN
             code = CloseCode.SERVICE_RESTART if restart else CloseCode.NORMAL
             self._client.close(code, f"session over: {self.reason.value if self.reason else ''}")
         self._lifecycle.fire(Signal.FINISH)
-        self._owner.forget(self)
         logger.info("session %s: %s", self.label, self.reason.value if self.reason else "over")
 
 

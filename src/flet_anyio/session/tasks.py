@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
+from anyio import get_cancelled_exc_class
 from flet.controls.context import _context_page, _update_behavior_context_var, context
 from flet.controls.exceptions import FletPageDisconnectedException
 
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_PASSING = (KeyboardInterrupt, GeneratorExit)
+
 
 class Tasks:
     """The children of one session.
@@ -44,7 +47,7 @@ class Tasks:
         self,
         page: Page,
         door: Door,
-        report: Callable[[str, Exception], None],
+        report: Callable[[str, BaseException], None],
         quit: Callable[[], None],
     ) -> None:
         self._page = page
@@ -119,7 +122,7 @@ class Tasks:
             try:
                 self.spawn(self._fulfil, future, func, args, kwargs, name=name, in_context=where)
             except SessionClosed:
-                future.cancel()
+                _withdraw(future)
 
         if self._door.here():
             start()
@@ -142,11 +145,14 @@ class Tasks:
             return func(*args)
         except FletPageDisconnectedException:
             logger.debug("%s reached for a client that is away", name)
-        except Exception as error:
-            # Supervised: the failure is the app's, is reported, and ends nothing else.
-            self._report(name, error)
         except SystemExit:
             self._quit()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            # Supervised: the failure is the app's, is reported, and ends nothing else. Sync
+            # code cannot be cancelled: if it raises a cancellation, that is somebody else's.
+            self._report(name, error)
         return None
 
     async def supervise(self, func: Callable[..., Awaitable[Any]], *args: Any, name: str) -> None:
@@ -155,11 +161,30 @@ class Tasks:
             await func(*args)
         except FletPageDisconnectedException:
             logger.debug("%s reached for a client that is away", name)
+        except SystemExit:
+            self._quit()
         except Exception as error:
             # Supervised, as above; cancellation is no Exception.
             self._report(name, error)
-        except SystemExit:
+        except BaseExceptionGroup as group:
+            self._take_apart(name, group)
+        except BaseException as error:
+            if isinstance(error, (*_PASSING, get_cancelled_exc_class())):
+                raise
+            self._report(name, error)
+
+    def _take_apart(self, name: str, group: BaseExceptionGroup[Any]) -> None:
+        """Quit for a SystemExit in the group, report failures, and let the rest pass."""
+        exits, rest = group.split(SystemExit)
+        if exits is not None:
             self._quit()
+        if rest is None:
+            return
+        passing, failures = rest.split((*_PASSING, get_cancelled_exc_class()))
+        if failures is not None:
+            self._report(name, failures)
+        if passing is not None:
+            raise passing
 
     def _callers_context(self) -> Context:
         # What a handler set in its context holds for the tasks and threads it begins, as with
@@ -182,11 +207,11 @@ class Tasks:
             func(*args, **kwargs)
         except FletPageDisconnectedException:
             logger.debug("%s reached for a client that is away", name)
-        except Exception as error:
-            # Supervised, as above; the report goes where the session's other work runs.
-            self._door.post(self._report, name, error)
         except SystemExit:
             self._door.post(self._quit)
+        except BaseException as error:
+            # Supervised, as above; the report goes where the session's other work runs.
+            self._door.post(self._report, name, error)
 
     async def _fulfil(
         self,
@@ -196,6 +221,7 @@ class Tasks:
         kwargs: dict[str, Any],
     ) -> None:
         if future.cancelled():
+            _withdraw(future)
             return
         with anyio.CancelScope() as scope:
             future.add_done_callback(lambda done: self._cancel_if_cancelled(done, scope))
@@ -205,11 +231,9 @@ class Tasks:
                 _settle(future, error=error)
                 raise
             except BaseException:
-                future.cancel()
+                _withdraw(future)
                 raise
             _settle(future, result)
-        if scope.cancelled_caught:
-            future.cancel()
 
     def _cancel_if_cancelled(self, future: Future[Any], scope: anyio.CancelScope) -> None:
         if not future.cancelled():
@@ -225,6 +249,12 @@ async def _releasing(func: Callable[[], Awaitable[Any]], slot: Slot) -> None:
         await func()
     finally:
         slot.release()
+
+
+def _withdraw(future: Future[Any]) -> None:
+    """Cancel a future, and tell those that wait for it in threads. Once for each future."""
+    future.cancel()
+    future.set_running_or_notify_cancel()
 
 
 def _settle(future: Future[Any], result: Any = None, *, error: BaseException | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
 __all__ = ["AsgiTransport"]
+
+logger = logging.getLogger(__name__)
 
 
 class AsgiTransport:
@@ -53,10 +56,10 @@ class AsgiTransport:
 
     async def close(self, code: int, reason: str) -> None:
         try:
-            with _translating():
-                await self._websocket.close(code, reason)
-        except TransportClosed:
-            pass
+            await self._websocket.close(code, reason)
+        except Exception as error:
+            # Servers say in many ways that the connection is over already.
+            logger.debug("closing a WebSocket: %r", error)
 
 
 @contextmanager

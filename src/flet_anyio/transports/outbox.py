@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import anyio
 
 from ..errors import OutboxFull
+from ..wire.codes import CloseCode
 
 if TYPE_CHECKING:
     from ..compat.door import Door
-    from ..wire.codes import CloseCode
 
 __all__ = ["Close", "Outbox"]
 
@@ -79,6 +79,14 @@ class Outbox:
             if self._end is None:
                 self._end = close
         self._wake()
+
+    def discard(self) -> None:
+        """Drop what waits, and take no more."""
+        with self._lock:
+            self._end = self._end or Close(CloseCode.NORMAL, "")
+            self._frames.clear()
+            self._held = None
+            self._bytes = 0
 
     async def get(self) -> bytes | Close:
         """Wait for the next frame, or for the end."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import anyio
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
+from ..errors import SessionClosed
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -83,7 +85,10 @@ class FletOAuth:
         answer = {name: query.get(name) for name in names}
         # A child of the session: the browser may close this request before the provider has
         # answered ours.
-        flow.session.run_task(flow.session.page._authorize_callback, answer)
+        try:
+            flow.session.run_task(flow.session.page._authorize_callback, answer)
+        except SessionClosed:
+            return PlainTextResponse("The session has ended", status_code=410)
         if flow.complete_page_url:
             return RedirectResponse(flow.complete_page_url)
         return HTMLResponse(flow.complete_page_html or _SIGNED_IN)
