@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -11,7 +12,7 @@ from weakref import WeakValueDictionary
 
 import anyio
 from anyio import AsyncContextManagerMixin
-from anyio.lowlevel import RunVar
+from anyio.lowlevel import RunVar, checkpoint
 
 from .compat.door import Door
 from .compat.hosting import host
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from .session.session import Session
+from .session.stacks import stack_of
 
 __all__ = ["Server", "default_server", "shut_down_default_server"]
 
@@ -158,9 +160,22 @@ class Server(AsyncContextManagerMixin):
                 await self._left.wait()
         for session in self.sessions:
             session.hurry()
+        await checkpoint()
+        self._name_those_that_stay()
         if self._executor is not None:
             # Threads cannot be stopped. Those of this server were told by `page.closing`.
             self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _name_those_that_stay(self) -> None:
+        """Log where the code stands that goes on although it was cancelled."""
+        labels = tuple(f"{session.label}: " for session in self._sessions)
+        for task in anyio.get_running_tasks():
+            if labels and task.name and task.name.startswith(labels):
+                logger.error(
+                    "session %s was cancelled and goes on, here:\n%s",
+                    task.name,
+                    "".join(traceback.format_list(stack_of(task.coro))),
+                )
 
     def _gone(self) -> None:
         self._left.set()

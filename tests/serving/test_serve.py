@@ -141,3 +141,61 @@ async def test_a_program_ends_in_order_when_signalled(
             assert process.wait(10) == 0
         finally:
             process.kill()
+
+
+STUBBORN = """
+import logging, sys
+import anyio
+import flet as ft
+import flet_anyio
+
+logging.basicConfig(stream=sys.stdout)
+
+async def stays(page):
+    while True:
+        try:
+            await anyio.sleep(0.01)
+        except BaseException:
+            pass
+
+def main(page: ft.Page):
+    page.run_task(stays, page)
+
+flet_anyio.run(main, backend=sys.argv[1], port=0, limits=flet_anyio.Limits(shutdown_grace=0.2),
+               on_start=lambda url: print(url, flush=True))
+"""
+
+
+async def test_code_that_will_not_end_is_named_and_left_behind(anyio_backend_name: str) -> None:
+    command = [sys.executable, "-c", STUBBORN, anyio_backend_name]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            visitor = Visitor(process.stdout.readline().strip())
+            async with anyio.create_task_group() as visits:
+                await visits.start(visitor.run)
+                process.send_signal(signal.SIGTERM)
+            assert visitor.close_code == 1012
+            log = await anyio.to_thread.run_sync(process.stdout.read)
+            assert process.wait(10) == 1
+            assert "was cancelled and goes on" in log
+            assert "in stays" in log
+        finally:
+            process.kill()
+
+
+async def test_a_second_signal_ends_the_program_at_once(anyio_backend_name: str) -> None:
+    program = STUBBORN.replace("shutdown_grace=0.2", "shutdown_grace=60")
+    command = [sys.executable, "-c", program, anyio_backend_name]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            visitor = Visitor(process.stdout.readline().strip())
+            async with anyio.create_task_group() as visits:
+                await visits.start(visitor.run)
+                process.send_signal(signal.SIGTERM)
+            assert visitor.close_code == 1012  # so the first signal has been taken
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == -signal.SIGTERM
+        finally:
+            process.kill()

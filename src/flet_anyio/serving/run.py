@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
 import sys
+import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 
+from ..limits import Limits
 from .serve import serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["run"]
+
+logger = logging.getLogger(__name__)
+
+_MARGIN = 2.0
+"""Seconds after the grace for what is left to do when all sessions have ended."""
 
 
 def run(
@@ -30,7 +39,8 @@ def run(
     """Serve an app until SIGINT or SIGTERM.
 
     The first signal shuts down in order, as cancelling `flet_anyio.serve` does; a second one
-    ends the program at once.
+    ends the program at once. Code that goes on although it was cancelled is named in the log
+    after the grace, and the program ends without it, with status 1.
 
     Args:
         main: A Flet app, or an ASGI app.
@@ -45,24 +55,56 @@ def run(
         OSError: The address cannot be listened on.
         RuntimeError: trio or uvloop is not installed; the message names the extra.
     """
-    serving = partial(serve, main, host=host, port=port, **settings)
-    options: dict[str, Any] = {"use_uvloop": True} if uvloop and backend == "asyncio" else {}
     _require("trio" if backend == "trio" else "uvloop" if uvloop else None)
-    anyio.run(_run, serving, on_start or _announce, backend=backend, backend_options=options)
+    limits = settings.get("limits") or Limits()
+    program = _Program(
+        partial(serve, main, host=host, port=port, **settings),
+        on_start or _announce,
+        limits.shutdown_grace + _MARGIN,
+    )
+    options: dict[str, Any] = {"use_uvloop": True} if uvloop and backend == "asyncio" else {}
+    try:
+        anyio.run(program.run, backend=backend, backend_options=options)
+    finally:
+        program.ended()
 
 
-async def _run(serving: Callable[..., Any], on_start: Callable[[str], None]) -> None:
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_cancel_on_signal, tasks.cancel_scope)
-        on_start(await tasks.start(serving))
+class _Program:
+    """A server that ends by signals, whatever the code in it does."""
+
+    def __init__(
+        self, serving: Callable[..., Any], on_start: Callable[[str], None], patience: float
+    ) -> None:
+        self._serving = serving
+        self._on_start = on_start
+        self._patience = patience
+        self._last_resort: threading.Timer | None = None
+
+    async def run(self) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._cancel_on_signal, tasks.cancel_scope)
+            self._on_start(await tasks.start(self._serving))
+
+    def ended(self) -> None:
+        if self._last_resort is not None:
+            self._last_resort.cancel()
+
+    async def _cancel_on_signal(self, scope: anyio.CancelScope) -> None:
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async for _ in signals:
+                break
+        # The receiver is gone: the next signal does what it does by default, and ends the
+        # program. A thread counts, as the loop may be what is held up.
+        self._last_resort = threading.Timer(self._patience, _leave)
+        self._last_resort.daemon = True
+        self._last_resort.start()
+        scope.cancel()
 
 
-async def _cancel_on_signal(scope: anyio.CancelScope) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for _ in signals:
-            break
-    # The receiver is gone: the next signal does what it does by default, and ends the program.
-    scope.cancel()
+def _leave() -> None:
+    logger.error("shutting down took too long: leaving with what still runs")
+    logging.shutdown()
+    os._exit(1)
 
 
 def _announce(url: str) -> None:

@@ -91,7 +91,7 @@ class Session:
         self._screen = Screen(
             self._page, self._send_update, journal_bytes=owner.limits.journal_bytes
         )
-        self._tasks = Tasks(self._page, self._door, self._report, self._quit)
+        self._tasks = Tasks(self.label, self._page, self._door, self._report, self._quit)
         self._dispatcher = Dispatcher(self._limits, self._take_turn)
         self._scheduler = Scheduler(self._tasks, self._door)
         self._calls = Calls()

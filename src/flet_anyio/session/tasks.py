@@ -45,11 +45,13 @@ class Tasks:
 
     def __init__(
         self,
+        label: str,
         page: Page,
         door: Door,
         report: Callable[[str, BaseException], None],
         quit: Callable[[], None],
     ) -> None:
+        self._label = label
         self._page = page
         self._door = door
         self._report = report
@@ -97,7 +99,8 @@ class Tasks:
         where = self.fresh_context() if in_context is None else in_context
         # A new task copies the context it is started in: that of whoever causes it, who may
         # belong to another session.
-        where.run(self._group.start_soon, partial(self.supervise, func, *args, name=name))
+        task = partial(self.supervise, func, *args, name=name)
+        where.run(partial(self._group.start_soon, task, name=f"{self._label}: {name}"))
 
     def spawn_with_slot(
         self, func: Callable[[], Awaitable[Any]], *, name: str, in_context: Context, slot: Slot
