@@ -35,6 +35,9 @@ __all__ = ["Server", "default_server", "shut_down_default_server"]
 
 logger = logging.getLogger(__name__)
 
+_LAST_STEPS = 10
+"""How often code that was cancelled after the grace may run before it is named."""
+
 
 class _Connection(Protocol):
     def close(self, code: CloseCode, reason: str) -> None: ...
@@ -57,6 +60,7 @@ class Server(AsyncContextManagerMixin):
         self._connections: set[_Connection] = set()
         self._sessions: set[Session] = set()
         self._left = anyio.Event()
+        self._over = anyio.Event()
         self._lock = threading.Lock()
         self._executor: ThreadPoolExecutor | None = None
         self.opened = anyio.Event()
@@ -132,7 +136,7 @@ class Server(AsyncContextManagerMixin):
         try:
             async with self:
                 started()
-                await anyio.sleep_forever()
+                await self._over.wait()
         except Exception:
             # No scope is above this one: what went on would end the event loop itself.
             logger.exception("the event loop's server failed")
@@ -158,13 +162,19 @@ class Server(AsyncContextManagerMixin):
         with anyio.move_on_after(self.limits.shutdown_grace, shield=True):
             while self._sessions or self._connections:
                 await self._left.wait()
-        for session in self.sessions:
-            session.hurry()
-        await checkpoint()
-        self._name_those_that_stay()
+        await self._cut_short()
         if self._executor is not None:
             # Threads cannot be stopped. Those of this server were told by `page.closing`.
             self._executor.shutdown(wait=False, cancel_futures=True)
+        self._over.set()
+
+    async def _cut_short(self) -> None:
+        for session in self.sessions:
+            session.hurry()
+        with anyio.CancelScope(shield=True):
+            for _ in range(_LAST_STEPS):
+                await checkpoint()
+        self._name_those_that_stay()
 
     def _name_those_that_stay(self) -> None:
         """Log where the code stands that goes on although it was cancelled."""
