@@ -45,8 +45,6 @@ class Reason(Enum):
 
     EXPIRED = "expired"
     CLOSED_BY_APP = "closed by app"
-    REPLACED = "replaced"
-    CRASHED = "crashed"
     SERVER_SHUTDOWN = "server shutdown"
 
 

@@ -22,7 +22,5 @@ class CloseCode(IntEnum):
     """The client did not do what it must, such as register in time."""
     MESSAGE_TOO_BIG = 1009
     """A frame beyond `Limits.message_bytes`."""
-    INTERNAL_ERROR = 1011
-    """The server failed."""
     SERVICE_RESTART = 1012
     """The server shuts down; the client should come back."""
