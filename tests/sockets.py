@@ -1,0 +1,118 @@
+"""A real WebSocket on any backend, as a client of Flet opens it."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import msgpack
+from flet.messaging.protocol import MessageAction, decode_ext_from_msgpack
+from websockets.client import ClientProtocol
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
+from websockets.uri import parse_uri
+
+from flet_anyio.wire.packets import decode_packet, message_packet
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from anyio.abc import ByteStream
+
+__all__ = ["Socket", "open_socket"]
+
+_PATIENCE = 5
+
+
+@asynccontextmanager
+async def open_socket(url: str) -> AsyncIterator[Socket]:
+    protocol = ClientProtocol(parse_uri(url), max_size=None)
+    host, port = protocol.uri.host, protocol.uri.port
+    with anyio.fail_after(_PATIENCE):
+        async with await anyio.connect_tcp(host, port) as stream:
+            socket = Socket(protocol, stream)
+            await socket.shake_hands()
+            yield socket
+
+
+class Socket:
+    """A WebSocket client: the protocol of `websockets`, over a stream of anyio."""
+
+    def __init__(self, protocol: ClientProtocol, stream: ByteStream) -> None:
+        self._protocol = protocol
+        self._stream = stream
+        self._events: list[Any] = []
+
+    async def shake_hands(self) -> None:
+        self._protocol.send_request(self._protocol.connect())
+        await self._flush()
+        await self._next()
+        if self._protocol.handshake_exc is not None:
+            raise self._protocol.handshake_exc
+
+    async def register(self) -> None:
+        """Ask for a session."""
+        await self.send(
+            MessageAction.REGISTER_CLIENT,
+            {"session_id": None, "page_name": "", "page": {"route": "/", "web": True}},
+        )
+
+    async def send(self, action: MessageAction, body: Any) -> None:
+        self._protocol.send_binary(message_packet(msgpack.packb([action.value, body])))
+        await self._flush()
+
+    async def send_text(self, text: str) -> None:
+        """Send a frame that the protocol has no place for."""
+        self._protocol.send_text(text.encode())
+        await self._flush()
+
+    async def hang_up(self) -> None:
+        """Close the connection below the WebSocket, with no goodbye."""
+        await self._stream.aclose()
+
+    async def receive(self) -> tuple[MessageAction, Any]:
+        """Wait for the next message."""
+        event = await self._next()
+        assert isinstance(event, Frame)
+        assert event.opcode is Opcode.BINARY, event
+        packet = decode_packet(bytes(event.data))
+        action, body = msgpack.unpackb(
+            packet.body,  # type: ignore[union-attr]
+            ext_hook=decode_ext_from_msgpack,
+            strict_map_key=False,
+        )
+        return MessageAction(action), body
+
+    async def receive_until(self, condition: Callable[[Any], bool]) -> Any:
+        """Wait for a message of which this is true, and return its body."""
+        while True:
+            _, body = await self.receive()
+            if condition(body):
+                return body
+
+    async def wait_goodbye(self) -> int:
+        """Wait until the server says that it closes, and return its code."""
+        while self._protocol.close_rcvd is None:
+            assert self._protocol.state is not State.CLOSED, "closed without a goodbye"
+            await self._read()
+        return self._protocol.close_rcvd.code
+
+    async def _next(self) -> Any:
+        while not self._events:
+            assert self._protocol.state is not State.CLOSED, self._protocol.close_exc
+            await self._read()
+        return self._events.pop(0)
+
+    async def _read(self) -> None:
+        try:
+            self._protocol.receive_data(await self._stream.receive())
+        except anyio.EndOfStream:
+            self._protocol.receive_eof()
+        self._events += self._protocol.events_received()
+        await self._flush()
+
+    async def _flush(self) -> None:
+        for data in self._protocol.data_to_send():
+            if data:
+                await self._stream.send(data)
