@@ -6,23 +6,16 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import flet as ft
 import pytest
-from anyio.lowlevel import checkpoint
 from flet.controls.exceptions import FletPageDisconnectedException
 
 from flet_anyio import Limits
 from flet_anyio.testing import CallFailed, Client, InProcess
+from waiting import reached
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 pytestmark = pytest.mark.anyio
-
-
-async def reached(condition: Callable[[], Any]) -> None:
-    """Wait for something of which the client is told nothing."""
-    with anyio.fail_after(5):
-        while not condition():
-            await checkpoint()
 
 
 def calling(call: Callable[[ft.Page], Awaitable[Any]]) -> Callable[[ft.Page], None]:

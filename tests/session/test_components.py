@@ -9,18 +9,12 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from flet_anyio.testing import InProcess
+from waiting import reached
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytestmark = pytest.mark.anyio
-
-
-async def reached(condition: Callable[[], Any]) -> None:
-    """Wait for something of which the client is told nothing."""
-    with anyio.fail_after(5):
-        while not condition():
-            await checkpoint()
 
 
 def rendered(component: Callable[[], Any]) -> Callable[[ft.Page], None]:

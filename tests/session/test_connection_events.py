@@ -11,18 +11,12 @@ from anyio.lowlevel import checkpoint
 from flet_anyio import Limits
 from flet_anyio.session.lifecycle import Reason
 from flet_anyio.testing import Client, InProcess
+from waiting import reached
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytestmark = pytest.mark.anyio
-
-
-async def reached(condition: Callable[[], Any]) -> None:
-    """Wait for something of which the client is told nothing."""
-    with anyio.fail_after(5):
-        while not condition():
-            await checkpoint()
 
 
 def app_with_log(log: list[str]) -> Callable[[ft.Page], None]:

@@ -8,7 +8,6 @@ from typing import Any, Optional
 import anyio
 import flet as ft
 import pytest
-from anyio.lowlevel import checkpoint
 
 from flet_anyio.testing import Client, InProcess
 
@@ -40,13 +39,6 @@ class Wire(ft.LayoutControl):
         if payload == b"whose page?":
             payload = str(ft.context.page is self.page).encode()[::-1]
         channel.send(payload[::-1])
-
-
-async def reached(condition: Callable[[], Any]) -> None:
-    """Wait for something of which the client is told nothing."""
-    with anyio.fail_after(5):
-        while not condition():
-            await checkpoint()
 
 
 def wired(page: ft.Page) -> None:

@@ -13,6 +13,7 @@ from flet.messaging.protocol import MessageAction
 
 from flet_anyio.session.lifecycle import Reason
 from flet_anyio.testing import Client, InProcess
+from waiting import reached
 
 pytestmark = pytest.mark.anyio
 
@@ -100,13 +101,6 @@ def drawn(client: Client, prop: str = "value") -> list[Any]:
         for operation in body["patch"][1:]
         if operation[0] == 0 and operation[2] == prop
     ]
-
-
-async def reached(condition: Callable[[], Any]) -> None:
-    """Wait for something of which the client is told nothing."""
-    with anyio.fail_after(5):
-        while not condition():
-            await checkpoint()
 
 
 def with_handler(make: Callable[[ft.Page, Say], Callable[..., Any]]) -> Callable[[ft.Page], None]:

@@ -14,18 +14,12 @@ from flet.auth import Authorization, OAuthProvider
 
 from flet_anyio.errors import SessionClosed
 from flet_anyio.testing import Client, InProcess
+from waiting import reached
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
 pytestmark = pytest.mark.anyio
-
-
-async def reached(condition: Callable[[], Any]) -> None:
-    """Wait for something of which the client is told nothing."""
-    with anyio.fail_after(5):
-        while not condition():
-            await checkpoint()
 
 
 async def in_thread(func: Callable[..., Any], *args: Any) -> Any:

@@ -11,17 +11,11 @@ from anyio.lowlevel import checkpoint
 
 from flet_anyio import Limits
 from flet_anyio.testing import Client, InProcess
+from waiting import reached
 
 pytestmark = pytest.mark.anyio
 
 App = Callable[[ft.Page], None]
-
-
-async def reached(condition: Callable[[], Any]) -> None:
-    """Wait for something of which the client is told nothing."""
-    with anyio.fail_after(5):
-        while not condition():
-            await checkpoint()
 
 
 def chat(kind: str = "sync") -> App:

@@ -20,6 +20,7 @@ from flet.messaging.protocol import MessageAction
 
 from flet_anyio import Limits, SessionClosed
 from flet_anyio.testing import InProcess
+from waiting import reached
 
 pytestmark = pytest.mark.anyio
 
@@ -157,12 +158,14 @@ async def test_threads_that_wait_for_a_task_learn_that_it_was_cancelled() -> Non
         future = app.session.page.run_task(anyio.sleep_forever)
         async with anyio.create_task_group() as tasks:
             done: list[Any] = []
+            waiting = threading.Event()
 
             def wait() -> None:
+                waiting.set()
                 done.append(concurrent.futures.wait([future], 5).done)
 
             tasks.start_soon(anyio.to_thread.run_sync, wait)
-            await anyio.sleep(0.05)
+            await reached(waiting.is_set)
             app.session.close()
         assert done == [{future}]
 
@@ -219,8 +222,7 @@ async def test_a_crash_of_main_is_shown_to_those_who_come_later() -> None:
         await client.see("half a page")
         client.drop()
         session = app.session
-        while session.attached:
-            await checkpoint()
+        await reached(lambda: not session.attached)
         failed.set()
         async with app.connect(after=client) as back:
             await back.until(lambda: back.errors)
@@ -271,8 +273,7 @@ async def test_a_client_sets_no_handlers_and_nothing_that_the_server_knows() -> 
             page = app.session.page
             assert (page.data, page.client_ip, page.title) == ("mine", "127.0.0.1", "x")
         app.session.close()
-        while not closed:
-            await checkpoint()
+        await reached(lambda: closed)
 
 
 async def test_unknown_controls_have_the_page_searched_once() -> None:
@@ -293,8 +294,7 @@ async def test_what_waits_for_a_dead_connection_is_dropped() -> None:
         await client.see("+")
         (connection,) = app.connections
         client.drop()
-        while app.session.attached:
-            await checkpoint()
+        await reached(lambda: not app.session.attached)
         for _ in range(5):
             connection.send_data_channel_frame(1, bytes(9_000))
 
@@ -307,8 +307,7 @@ async def test_who_subscribes_after_the_end_is_not_kept() -> None:
             session = next(s for s in app.sessions if s.id == client.session_id)
             session.close()
             await client.until(lambda: client.closed)
-            while session in app.sessions:
-                await checkpoint()
+            await reached(lambda: len(app.sessions) == 1)
             page = weakref.ref(session.page)
             session.page.pubsub.subscribe(partial(str, session.page))
             app.connections.clear()

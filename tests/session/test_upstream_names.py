@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import flet as ft
 import pytest
-from anyio.lowlevel import checkpoint
 
 from flet_anyio.session.lifecycle import State
 from flet_anyio.testing import InProcess
+from waiting import reached
 
 pytestmark = pytest.mark.anyio
 
@@ -43,8 +43,7 @@ async def test_a_disconnected_session_may_end_at_once() -> None:
     async with InProcess(main) as app, app.connect() as client:
         await client.see("here")
         await app.session.disconnect(0)
-        while app.sessions:
-            await checkpoint()
+        await reached(lambda: not app.sessions)
 
 
 async def test_a_result_can_be_handed_in() -> None:
@@ -55,8 +54,7 @@ async def test_a_result_can_be_handed_in() -> None:
         call = session.page.run_task(session.invoke_method, 1, "method", None)
         await client.until(lambda: client.calls)
         session.handle_invoke_method_results(1, client.calls[0]["call_id"], "result", None)
-        while not call.done():
-            await checkpoint()
+        await reached(lambda: call.done())
         assert call.result() == "result"
 
 
