@@ -11,21 +11,25 @@ from anyio.lowlevel import current_token
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Door"]
+__all__ = ["Door", "on_trio"]
 
 logger = logging.getLogger(__name__)
+
+
+def on_trio() -> bool:
+    """Whether the running event loop is trio's; else it is asyncio's."""
+    return current_token().backend_class.__module__.endswith("_trio")
 
 
 class Door:
     """Leads into the event loop that made it. `post` may be called from any thread."""
 
-    __slots__ = ("_post", "_thread", "backend")
+    __slots__ = ("_post", "_thread")
 
     def __init__(self) -> None:
         token = current_token()
         native: Any = token.native_token
-        self.backend = "trio" if hasattr(native, "run_sync_soon") else "asyncio"
-        self._post = native.run_sync_soon if self.backend == "trio" else native.call_soon_threadsafe
+        self._post = native.run_sync_soon if on_trio() else native.call_soon_threadsafe
         self._thread = threading.get_ident()
 
     def here(self) -> bool:

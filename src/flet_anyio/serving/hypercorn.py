@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from anyio.lowlevel import current_token
 from hypercorn.config import Config
+
+from ..compat.door import on_trio
 
 if TYPE_CHECKING:
     import socket
@@ -42,7 +43,7 @@ async def serve_sockets(
 
 
 def _backend_serve() -> Callable[..., Awaitable[Any]]:
-    if current_token().backend_class.__module__.endswith("_trio"):
+    if on_trio():
         from hypercorn.trio import serve as serve_trio
 
         return serve_trio

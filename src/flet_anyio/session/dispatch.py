@@ -16,7 +16,9 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
-from anyio.lowlevel import checkpoint, current_token
+from anyio.lowlevel import checkpoint
+
+from ..compat.door import on_trio
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,4 +155,4 @@ def _steps_to_start() -> int:
     goes on. trio runs all runnable tasks in one batch, in random order; when the second batch
     runs, each task of the first has begun.
     """
-    return 2 if current_token().backend_class.__module__.endswith("_trio") else 1
+    return 2 if on_trio() else 1

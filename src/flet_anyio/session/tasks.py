@@ -140,23 +140,30 @@ class Tasks:
         name = call_name(func)
         if self._group is None:
             raise SessionClosed(f"start {name}")
-        executor.submit(self._callers_context().run, self._supervise_sync, func, args, kwargs, name)
+        call = partial(func, *args, **kwargs)
+        executor.submit(self._callers_context().run, self.guard, name, call)
 
     def guard(self, name: str, func: Callable[..., Any], *args: Any) -> Any:
-        """Call sync user code; report what it raises, and return None then."""
+        """Call sync user code, in any thread; report what it raises, and return None then."""
         try:
             return func(*args)
         except FletPageDisconnectedException:
             logger.debug("%s reached for a client that is away", name)
         except SystemExit:
-            self._quit()
+            self._on_loop(self._quit)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
             # Supervised: the failure is the app's, is reported, and ends nothing else. Sync
             # code cannot be cancelled: if it raises a cancellation, that is somebody else's.
-            self._report(name, error)
+            self._on_loop(self._report, name, error)
         return None
+
+    def _on_loop(self, func: Callable[..., None], *args: Any) -> None:
+        if self._door.here():
+            func(*args)
+        else:
+            self._door.post(func, *args)
 
     async def supervise(self, func: Callable[..., Awaitable[Any]], *args: Any, name: str) -> None:
         """Call async user code; report what it raises. Cancellation passes."""
@@ -199,23 +206,6 @@ class Tasks:
         where.run(current_slot.set, None)
         return where
 
-    def _supervise_sync(
-        self,
-        func: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        name: str,
-    ) -> None:
-        try:
-            func(*args, **kwargs)
-        except FletPageDisconnectedException:
-            logger.debug("%s reached for a client that is away", name)
-        except SystemExit:
-            self._door.post(self._quit)
-        except BaseException as error:
-            # Supervised, as above; the report goes where the session's other work runs.
-            self._door.post(self._report, name, error)
-
     async def _fulfil(
         self,
         future: Future[Any],
@@ -241,10 +231,7 @@ class Tasks:
     def _cancel_if_cancelled(self, future: Future[Any], scope: anyio.CancelScope) -> None:
         if not future.cancelled():
             return
-        if self._door.here():
-            scope.cancel()
-        else:
-            self._door.post(scope.cancel)
+        self._on_loop(scope.cancel)
 
 
 async def _releasing(func: Callable[[], Awaitable[Any]], slot: Slot) -> None:
