@@ -17,6 +17,7 @@ from .errors import PeerError, SessionClosed, TransportClosed
 from .link import Link
 from .render import encode_message
 from .server import Server, default_server
+from .session.lifecycle import Reason
 from .session.session import Session
 from .settings import seconds, setting
 from .transports import open_transport
@@ -200,6 +201,11 @@ class FletApp(Connection):
         """Close the connection. Its session waits for the client to come back."""
         self.close(CloseCode.NORMAL, "disposed")
 
+    @property
+    def session(self) -> Session | None:
+        """The session behind this connection, from the client's registration on."""
+        return self._session
+
     @property  # type: ignore[misc]  # flet's can be set; these follow the constructor
     def loop(self) -> Any:
         """The loop given to the constructor, else the running one; on trio, a stand-in."""
@@ -315,6 +321,7 @@ class FletApp(Connection):
         raise PeerError(CloseCode.POLICY_VIOLATION, f"no registration within {timeout} s")
 
     async def _act(self, session: Session, message: ClientMessage | DataPacket) -> None:
+        session.token.confirm()
         match message:
             case ControlEvent():
                 await session.receive_event(message)
@@ -374,13 +381,18 @@ class FletApp(Connection):
 
 async def _find(registry: Registry, request: Register) -> Session | None:
     """The session that this client may have back, if any."""
-    session = registry.find(request.session_id or "")
-    if session is None or not session.open:
+    session = registry.find(request.session_id)
+    if session is None:
         return None
-    if session.attached and not session.shown_in(request) and await session.client_answers():
-        # A duplicated tab: it copied the id, and the tab that it was copied from is alive.
+    live = session.shown_in(request)
+    if session.attached and not live and await session.client_answers():
+        # A duplicated tab: it copied the token, and the tab that it was copied from is alive.
         return None
-    return session if session.open else None
+    if session.crashed and not live:
+        # The user loads a page again that had failed: a fresh start is what they ask for.
+        session.close(Reason.REPLACED)
+    # Another connection may have been here meanwhile.
+    return registry.find(request.session_id)
 
 
 def _decode(frame: bytes | str) -> ClientMessage | DataPacket:

@@ -22,6 +22,7 @@ from .session.lifecycle import Reason
 from .session.registry import Registry
 from .web.oauth import OAuthFlows
 from .wire.codes import CloseCode
+from .wire.tokens import TokenSigner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Hashable
@@ -56,6 +57,7 @@ class Server(AsyncContextManagerMixin):
         self.limits = limits or Limits()
         self.debug = debug
         self.oauth = OAuthFlows()
+        self._signer = TokenSigner()
         self._registries: WeakValueDictionary[Hashable, Registry] = WeakValueDictionary()
         self._connections: set[_Connection] = set()
         self._sessions: set[Session] = set()
@@ -100,7 +102,9 @@ class Server(AsyncContextManagerMixin):
         key = (mount, _identity(main))
         registry = self._registries.get(key)
         if registry is None:
-            registry = Registry(limits=self.limits, door=self._door, debug=self.debug)
+            registry = Registry(
+                limits=self.limits, door=self._door, debug=self.debug, signer=self._signer
+            )
             # Kept by the registry: an identity is only good while its object lives.
             registry.main = main
             self._registries[key] = registry

@@ -101,6 +101,12 @@ class Probe:
 # What a page shows and does
 
 
+def token(tab: Tab) -> str:
+    """What the tab was last given to come back with."""
+    held: str = tab.received(REGISTER)[-1].body["session_id"]
+    return held
+
+
 @scenario()
 def load(tab: Tab, probe: Probe) -> None:
     session = tab.value("Session")
@@ -113,8 +119,8 @@ def load(tab: Tab, probe: Probe) -> None:
     )
     probe.check(
         "load.session",
-        session and received[0].body["session_id"] == session,
-        f"shown {session}, received {received[0].body['session_id']}",
+        session and token(tab) and session not in token(tab),
+        "the client is given a token, and not the session's id",
     )
     offsite = [
         u
@@ -243,7 +249,7 @@ def reload(tab: Tab, probe: Probe) -> None:
     session, want = tab.value("Session"), str(tab.count("Count") + 1)
     tab.click("+")
     tab.wait_value("Count", want)
-    reloaded = tab.now()
+    reloaded, held = tab.now(), token(tab)
     tab.reload()
     tab.wait(lambda: tab.value("Session"), 20)
     probe.check(
@@ -252,7 +258,8 @@ def reload(tab: Tab, probe: Probe) -> None:
     ok, shown = tab.wait_value("Count", want)
     probe.check("reload.state", ok, f"want {want}, shown {shown}")
     offered = [f.body["session_id"] for f in tab.sent(REGISTER, after=reloaded)]
-    probe.check("reload.register", offered == [session], f"offered {offered}")
+    probe.check("reload.register", offered == [held], f"held {held}, offered {offered}")
+    probe.check("reload.token", token(tab) != held, f"{held} -> {token(tab)}")
 
 
 @scenario()
@@ -299,7 +306,7 @@ def _reconnect_at_once(tab: Tab, probe: Probe, relay: Relay) -> None:
 
 
 def _reconnect_later(tab: Tab, probe: Probe, relay: Relay) -> None:
-    session, sockets, down = tab.value("Session"), len(tab.sockets), tab.now()
+    sockets, down, held = len(tab.sockets), tab.now(), token(tab)
     relay.refuse()
     relay.cut()
     tab.page.wait_for_timeout(1500)
@@ -312,7 +319,8 @@ def _reconnect_later(tab: Tab, probe: Probe, relay: Relay) -> None:
     detail = f"{len(tries)} attempts in {up - down:.1f} s without a server"
     probe.check("reconnect.down", len(tries) >= 2, detail)
     offered = [f.body["session_id"] for f in tab.sent(REGISTER, after=up)]
-    probe.check("reconnect.back", offered[-1:] == [session], f"offered {offered}")
+    probe.check("reconnect.back", offered[-1:] == [held], f"held {held}, offered {offered}")
+    probe.check("reconnect.token", token(tab) == held, f"{held} -> {token(tab)}")
     clicks = [f for f in tab.sent(EVENT, after=up) if f.body["name"] == "click"]
     detail = f"'+' clicked meanwhile: sent {len(clicks)} times, its update received: {ok}"
     probe.check("reconnect.queued_click", ok and len(clicks) == 1, detail)
@@ -353,7 +361,7 @@ def restart(tab: Tab, probe: Probe) -> None:
     if probe.server is None:
         print("SKIP restart: needs --server-cmd", flush=True)
         return
-    session = tab.value("Session")
+    session, held = tab.value("Session"), token(tab)
     tab.click("+")
     tab.wait_value("Count", "1")
     stopping = tab.now()
@@ -369,7 +377,7 @@ def restart(tab: Tab, probe: Probe) -> None:
     now = tab.value("Session")
     probe.check("restart.session", now and now != session, f"{session} -> {now}")
     offered = [f.body["session_id"] for f in tab.sent(REGISTER, after=stopping)]
-    probe.check("restart.register", offered[-1:] == [session], f"offered {offered}")
+    probe.check("restart.register", offered[-1:] == [held], f"held {held}, offered {offered}")
     tab.click("+")
     ok, shown = tab.wait_value("Count", "1")
     probe.check("restart.live", ok, f"'+' after the restart: want 1, shown {shown}")

@@ -70,6 +70,7 @@ async def test_the_others_see_who_leaves(example: Any) -> None:
         await join(ada, "Ada")
         async with app.connect() as linus:
             await join(linus, "Linus")
-            (session,) = [s for s in app.sessions if s.id == linus.session_id]
+            session = app.session_of(linus)
+            assert session is not None
             session.close()
             await ada.see("Linus left")

@@ -150,7 +150,7 @@ async def test_a_failing_on_disconnect_does_not_keep_the_session_from_coming_bac
         await reached(lambda: "on_disconnect failed: bad farewell" in caplog.text)
         async with app.connect(after=client) as back:
             await back.see("ready")
-            assert back.session_id == client.session_id
+            assert app.session_of(back) is app.session_of(client)
 
 
 async def test_a_failing_on_close_still_ends_the_session() -> None:
@@ -181,7 +181,7 @@ async def test_a_client_that_comes_back_has_its_session_and_its_state(live: bool
             session = app.session
         async with app.connect(after=client, live=live) as back:
             await back.see("count 1")
-            assert back.session_id == client.session_id
+            assert app.session_of(back) is app.session_of(client)
             assert app.sessions == [session]
             await back.click("+")
             await back.see("count 2")
@@ -319,7 +319,7 @@ async def test_an_unknown_session_is_a_new_one() -> None:
             await client.until(lambda: client.closed)
         async with app.connect(after=client, live=True) as back:
             await back.see("count 0")
-            assert back.session_id != client.session_id
+            assert app.session_of(back) is not app.session_of(client)
             assert "count 1" not in back.texts
             await back.click("+")
             await back.see("count 1")
@@ -337,7 +337,7 @@ async def test_the_session_of_another_app_is_not_given_away() -> None:
         await client.see("one")
         async with other.connect(after=client) as stranger:
             await stranger.see("two")
-            assert stranger.session_id != client.session_id
+            assert other.session_of(stranger) is not app.session_of(client)
 
 
 # --- two tabs ---------------------------------------------------------------------------------
@@ -349,7 +349,7 @@ async def test_tabs_without_a_session_each_get_one() -> None:
         await a.click("+")
         await a.see("count 1")
         await b.see("count 0")
-        assert a.session_id != b.session_id
+        assert app.session_of(a) is not app.session_of(b)
         assert len(app.sessions) == 2
 
 
@@ -360,7 +360,7 @@ async def test_a_duplicated_tab_gets_a_session_of_its_own() -> None:
         await first.see("count 1")
         async with app.connect(after=first) as copy:
             await copy.see("count 0")
-            assert copy.session_id != first.session_id
+            assert app.session_of(copy) is not app.session_of(first)
             await first.click("+")
             await first.see("count 2")
             assert not first.closed
@@ -375,7 +375,7 @@ async def test_a_live_page_takes_over_from_an_old_connection_that_still_looks_op
         await first.see("count 1")
         async with app.connect(after=first, live=True) as second:
             await second.see("count 1")
-            assert second.session_id == first.session_id
+            assert app.session_of(second) is app.session_of(first)
             await first.until(lambda: first.closed)
             assert len(app.sessions) == 1
             await second.click("+")
@@ -392,7 +392,7 @@ async def test_a_reload_takes_over_when_the_old_connection_does_not_answer() -> 
         first.silent = True
         async with app.connect(after=first) as second:
             await second.see("count 1")
-            assert second.session_id == first.session_id
+            assert app.session_of(second) is app.session_of(first)
             await first.until(lambda: first.closed)
             assert len(app.sessions) == 1
             assert log == ["main", "connect"]
@@ -410,7 +410,7 @@ async def test_a_reload_takes_over_when_the_old_connection_reads_nothing() -> No
         assert first.session_id is not None
         async with app.connect(after=first) as second:
             await second.see("count 0")
-            assert second.session_id == first.session_id
+            assert app.session_of(second) is app.session_of(first)
             assert log == ["main", "connect"]
 
 
@@ -422,7 +422,7 @@ async def test_a_reload_takes_over_at_once_when_the_old_connection_breaks_meanwh
         first.answers["ready"] = first.drop
         async with app.connect(after=first) as second:
             await second.see("count 1")
-            assert second.session_id == first.session_id
+            assert app.session_of(second) is app.session_of(first)
             assert log == ["main", "disconnect", "connect"]
 
 

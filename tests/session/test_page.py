@@ -13,6 +13,7 @@ from anyio.lowlevel import checkpoint
 from flet.auth import Authorization, OAuthProvider
 
 from flet_anyio.errors import SessionClosed
+from flet_anyio.session.lifecycle import Reason
 from flet_anyio.testing import Client, InProcess
 from waiting import reached
 
@@ -763,3 +764,26 @@ async def test_page_size_follows_the_client() -> None:
         client.set(1, width=500.0, height=400)
         client.fire(1, "resize", {"width": 500.0, "height": 400})
         await client.see("500 x 400")
+
+
+@pytest.mark.parametrize("reason", ["", "signed out"])
+async def test_an_app_can_end_its_session(reason: str, caplog: pytest.LogCaptureFixture) -> None:
+    log: list[str] = []
+
+    def main(page: ft.Page) -> None:
+        leave = page.close_session  # type: ignore[attr-defined]
+        page.on_close = lambda: log.append("closed")
+        page.add(ft.Button("leave", on_click=lambda: leave(reason)))
+
+    caplog.set_level("INFO")
+    async with InProcess(main) as app, app.connect() as client:
+        await client.see("leave")
+        session = app.session
+        await client.click("leave")
+        await client.until(lambda: client.closed)
+        said = f"closed by app: {reason}" if reason else "closed by app"
+        assert client.transport.close_code == 1000
+        assert client.transport.close_reason == f"session over: {said}"
+        assert session.reason is Reason.CLOSED_BY_APP
+        assert log == ["closed"]
+        assert f"{session.label}: {said}\n" in caplog.text

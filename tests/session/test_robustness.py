@@ -19,6 +19,7 @@ from anyio.lowlevel import checkpoint
 from flet.messaging.protocol import MessageAction
 
 from flet_anyio import Limits, SessionClosed
+from flet_anyio.session.lifecycle import Reason
 from flet_anyio.testing import InProcess
 from waiting import reached
 
@@ -204,10 +205,12 @@ async def test_a_page_that_cannot_be_drawn_is_answered_with_an_error() -> None:
     async with InProcess(main) as app, app.connect() as client:
         await client.until(lambda: client.errors)
         client.drop()
-        async with app.connect(after=client) as reloaded:
-            assert reloaded.registered
-            assert reloaded.received[0][1]["error"]
-            await reloaded.until(lambda: reloaded.errors)
+        client.page.root["window"]["m"] = 1_000  # in the middle of an update: no way to go on
+        async with app.connect(after=client, live=True) as back:
+            assert back.registered
+            (reply,) = [body for action, body in back.received if action == 1]
+            assert reply["error"]
+            await back.until(lambda: back.errors)
 
 
 async def test_a_crash_of_main_is_shown_to_those_who_come_later() -> None:
@@ -224,9 +227,30 @@ async def test_a_crash_of_main_is_shown_to_those_who_come_later() -> None:
         session = app.session
         await reached(lambda: not session.attached)
         failed.set()
-        async with app.connect(after=client) as back:
+        async with app.connect(after=client, live=True) as back:
             await back.until(lambda: back.errors)
             assert "broken" in back.errors[0]
+            assert app.session is session
+
+
+async def test_a_reload_after_a_crash_of_main_starts_anew() -> None:
+    starts: list[ft.Page] = []
+
+    def main(page: ft.Page) -> None:
+        starts.append(page)
+        page.add(ft.Text("ready"))
+        if len(starts) == 1:
+            raise ValueError("broken")
+
+    async with InProcess(main) as app, app.connect() as client:
+        await client.until(lambda: client.errors)
+        crashed = app.session
+        client.drop()
+        async with app.connect(after=client) as back:
+            await back.see("ready")
+            assert not back.errors
+            assert crashed.reason is Reason.REPLACED
+            assert app.session is not crashed
 
 
 async def test_a_hook_that_raises_keeps_no_other_from_running() -> None:
@@ -304,7 +328,8 @@ async def test_who_subscribes_after_the_end_is_not_kept() -> None:
         await other.see("+")
         async with app.connect() as client:
             await client.see("+")
-            session = next(s for s in app.sessions if s.id == client.session_id)
+            session = app.session_of(client)
+            assert session is not None
             session.close()
             await client.until(lambda: client.closed)
             await reached(lambda: len(app.sessions) == 1)

@@ -132,7 +132,7 @@ async def test_coming_back_in_time_starts_the_time_anew() -> None:
         await anyio.sleep(9)
         async with app.connect(after=client) as back:
             await back.see("ready")
-            assert back.session_id == client.session_id
+            assert app.session_of(back) is app.session_of(client)
             await anyio.sleep(100)
         await anyio.sleep(9.5)
         assert len(app.sessions) == 1
@@ -152,7 +152,7 @@ async def test_coming_back_too_late_gets_a_new_session() -> None:
         await anyio.sleep(10.5)
         async with app.connect(after=client) as late:
             await late.see("ready")
-            assert late.session_id != client.session_id
+            assert app.session_of(late) is not app.session_of(client)
 
 
 async def test_expires_at_tells_when() -> None:
@@ -329,7 +329,7 @@ async def test_nothing_is_lost_for_a_client_that_was_dropped_for_not_reading() -
             app.session.page.add(ft.Text("while away"))
         async with app.connect(after=stuck) as back:
             await back.see("ready", "unread", "while away")
-            assert back.session_id == stuck.session_id
+            assert app.session_of(back) is app.session_of(stuck)
 
 
 async def test_a_duplicated_tab_waits_for_the_answer_of_the_first_no_longer_than_the_limit() -> (
@@ -345,7 +345,7 @@ async def test_a_duplicated_tab_waits_for_the_answer_of_the_first_no_longer_than
             second.session_id = first.session_id
             second.register()
             await second.see("ready")
-            assert second.session_id == first.session_id
+            assert app.session_of(second) is app.session_of(first)
             assert anyio.current_time() - began == pytest.approx(5)
 
 

@@ -35,7 +35,7 @@ async def test_a_session_can_be_disconnected() -> None:
         assert app.session.connection is None
         assert app.session.expires_at is not None
         async with app.connect(after=client, live=True) as back:
-            assert back.session_id == client.session_id
+            assert app.session_of(back) is app.session_of(client)
             assert app.session.expires_at is None
 
 

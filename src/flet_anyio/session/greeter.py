@@ -15,6 +15,7 @@ from .props import apply_props
 
 if TYPE_CHECKING:
     from ..wire.messages import PropertyUpdate, Register
+    from ..wire.tokens import ResumeToken
     from .calls import Calls
     from .interfaces import Client
     from .screen import Screen, Welcome
@@ -36,12 +37,13 @@ class Greeter:
     with the controls they know. What is sent between the steps is held back.
     """
 
-    def __init__(self, session_id: str, screen: Screen, tasks: Tasks, calls: Calls) -> None:
-        self._session_id = session_id
+    def __init__(self, token: ResumeToken, screen: Screen, tasks: Tasks, calls: Calls) -> None:
+        self._token = token
         self._screen = screen
         self._tasks = tasks
         self._calls = calls
         self._position = Position()
+        self._shown: str | None = None
         self._replaced: frozenset[str] = frozenset()
         self._overtaken: list[PropertyUpdate] = []
         self.route_changed = False
@@ -63,6 +65,7 @@ class Greeter:
             reason = "a registration whose page does not fit"
             raise PeerError(CloseCode.INVALID_PAYLOAD, reason) from error
         self._position = position
+        self._shown = request.session_id
         self.route_changed = bool(self._screen.page.route) and self._screen.page.route != route
 
     def shows(self, request: Register) -> bool:
@@ -88,14 +91,16 @@ class Greeter:
         # The marks of one registration say nothing about the next.
         position, self._position = self._position, Position()
         try:
-            self._screen.welcome(self._session_id, send, position=position, error=error)
+            self._screen.welcome(
+                self._token, send, position=position, shown=self._shown, error=error
+            )
         except Exception:
             # The page cannot be drawn, or a hook of a control failed. Whoever waits for it is
             # told, unless the page has gone out already; the failure itself is the caller's.
             if self.greeted is not client:
                 self.greeted = client
                 reply = {
-                    "session_id": self._session_id,
+                    "session_id": self._token.value,
                     "page_patch": {},
                     "error": error or "The page could not be drawn.",
                 }

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..limits import Limits
     from ..pubsub.hub import Hub
     from ..wire.codes import CloseCode
+    from ..wire.tokens import TokenSigner
     from .session import Session
 
 __all__ = ["Client", "SessionOwner"]
@@ -65,6 +66,7 @@ class SessionOwner(Protocol):
     door: Door
     debug: bool
     hub: Hub
+    signer: TokenSigner
 
     def forget(self, session: Session) -> None:
         """The session is over."""

@@ -44,8 +44,19 @@ class Reason(Enum):
     """Why a session ended."""
 
     EXPIRED = "expired"
+    """No client came back in time."""
+
     CLOSED_BY_APP = "closed by app"
+    """The app closed it, or left with SystemExit."""
+
+    REPLACED = "replaced"
+    """Its `main` had failed, and the user loaded the page anew."""
+
+    CRASHED = "crashed"
+    """Something failed that nothing in the session could answer for."""
+
     SERVER_SHUTDOWN = "server shutdown"
+    """The server ends, or was cancelled."""
 
 
 TRANSITIONS: Final[dict[tuple[State, Signal], State]] = {

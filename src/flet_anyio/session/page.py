@@ -95,6 +95,14 @@ class Page(FletPage):
         """
         self.session.run_thread(handler, *args, **kwargs)
 
+    def close_session(self, reason: str = "") -> None:
+        """End this user's session: all it runs, and then `on_close`. From any thread.
+
+        `reason` is for the log, and is told to the client with the close code. A browser comes
+        back at once, and gets a new session.
+        """
+        self.session.close(detail=reason)
+
     def navigate(self, route: str, **kwargs: Any) -> None:
         """Go to a route without waiting for it: `push_route` for sync handlers."""
         self.run_task(self.push_route, route, **kwargs)

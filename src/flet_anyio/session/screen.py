@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from flet.controls.base_control import BaseControl
 
+    from ..wire.tokens import ResumeToken
     from .page import Page
 
 __all__ = ["Screen", "Welcome"]
@@ -154,10 +155,11 @@ class Screen:
 
     def welcome(
         self,
-        session_id: str,
+        token: ResumeToken,
         greet: Callable[[Welcome], None],
         *,
         position: Position,
+        shown: str | None = None,
         error: str = "",
     ) -> None:
         """Bring the client that registers up to date: hand what it takes to `greet`.
@@ -172,7 +174,7 @@ class Screen:
         with self._lock:
             missed = self.journal.missed(position) if self._drawn else None
             if missed is not None:
-                greet(_resumed(session_id, missed, error))
+                greet(_resumed(token.value, missed, error))
                 return
             patch = diff(self.page, self.page if self._drawn else None)
             if self._drawn:
@@ -181,7 +183,7 @@ class Screen:
             self._drawn = True
             self._reindex(patch)
             fields = encode_page(self.page, **self.journal.begin())
-            reply = RegisterClientResponseBody(session_id, fields, error)
+            reply = RegisterClientResponseBody(token.renew(shown), fields, error)
             greet(self._refresh(reply) if position.live else Welcome([_reply_frame(reply)]))
         _run_hooks(patch)
 
@@ -262,8 +264,8 @@ def _run_hooks(patch: Patch) -> None:
         raise failures[0]
 
 
-def _resumed(session_id: str, missed: list[bytes], error: str) -> Welcome:
-    reply = {"session_id": session_id, "page_patch": {}, "error": error}
+def _resumed(token: str, missed: list[bytes], error: str) -> Welcome:
+    reply = {"session_id": token, "page_patch": {}, "error": error}
     frames = [*missed, encode_message(MessageAction.REGISTER_CLIENT, reply)]
     return Welcome(frames, replaced=replaced_properties(missed))
 

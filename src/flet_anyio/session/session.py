@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
+from anyio import get_cancelled_exc_class
 from flet.controls.context import context
 from flet.controls.exceptions import FletPageDisconnectedException
 from flet.messaging.protocol import (
@@ -29,6 +30,7 @@ from ..errors import OutboxFull, SessionClosed
 from ..render import encode_message, encode_page
 from ..wire.codes import CloseCode
 from ..wire.messages import CallReply
+from ..wire.tokens import ResumeToken
 from .calls import Calls
 from .dispatch import Dispatcher, give_up_slot
 from .effects import Scheduler
@@ -80,8 +82,9 @@ class Session:
         self._limits = owner.limits
         self._door = owner.door
         self._id = secrets.token_urlsafe(24)
-        # The id lets a client back in, so logs show another name.
+        # The id is secret, as apps may use it so; logs show another name.
         self.label = secrets.token_hex(4)
+        self.token = ResumeToken(owner.signer)
         self._client = client
         self._lifecycle = Lifecycle()
         self._expires_at: datetime | None = None
@@ -95,7 +98,7 @@ class Session:
         self._dispatcher = Dispatcher(self._limits, self._take_turn)
         self._scheduler = Scheduler(self._tasks, self._door)
         self._calls = Calls()
-        self._greeter = Greeter(self._id, self._screen, self._tasks, self._calls)
+        self._greeter = Greeter(self.token, self._screen, self._tasks, self._calls)
         self._store = SessionStore()
         self._pubsub_client = PubSubClient(owner.hub, self._id)
         self._loop: AbstractEventLoop | None = None
@@ -107,6 +110,7 @@ class Session:
         self._close_client = False
         self._started = False
         self._crash = ""
+        self._over = ""
 
     def __repr__(self) -> str:
         return f"<Session {self.label} {self._lifecycle.state.value}>"
@@ -115,7 +119,10 @@ class Session:
 
     @property
     def id(self) -> str:
-        """The secret by which a client gets back to this session. Not for logs."""
+        """The session's name, for the app: unique, unguessable, the same for all its life.
+
+        The client is never told. What lets it back in is another secret, `token`.
+        """
         return self._id
 
     @property
@@ -132,6 +139,11 @@ class Session:
     def open(self) -> bool:
         """Whether it takes a connection."""
         return self._lifecycle.open
+
+    @property
+    def crashed(self) -> bool:
+        """Whether `main` or `before_main` failed. The session lives on, to be looked at."""
+        return bool(self._crash)
 
     @property
     def reason(self) -> Reason | None:
@@ -202,6 +214,7 @@ class Session:
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Live until closed or expired. Cancelling it closes the session."""
         self._tasks.enter_context()
+        over = Reason.CRASHED
         try:
             async with anyio.create_task_group() as group:
                 self._scope = group.cancel_scope
@@ -213,18 +226,23 @@ class Session:
                 finally:
                     # Before the group closes: nothing is to find it half closed.
                     self._tasks.close()
+            over = Reason.EXPIRED
+        except get_cancelled_exc_class():
+            over = Reason.SERVER_SHUTDOWN
+            raise
         finally:
-            await self._finish()
+            await self._finish(over)
 
-    def close(self, reason: Reason = Reason.CLOSED_BY_APP) -> None:
-        """End the session and all it runs. May be called from any thread, and twice.
+    def close(self, reason: Reason = Reason.CLOSED_BY_APP, detail: str = "") -> None:
+        """End the session and all it runs. May be called from any thread; the first call counts.
 
-        Returns at once; `on_close` runs when everything else was cancelled.
+        Returns at once; `on_close` runs when everything else was cancelled. `detail` is for the
+        log, and is told to the client with the close code.
         """
         if self._door.here():
-            self._close(reason)
+            self._close(reason, detail)
         else:
-            self._door.post(self._close, reason)
+            self._door.post(self._close, reason, detail)
 
     def hurry(self) -> None:
         """Cut `on_close` short: nobody waits for this session any more."""
@@ -592,10 +610,11 @@ class Session:
         logger.info("session %s: SystemExit in the app ends the session", self.label)
         self._close(Reason.CLOSED_BY_APP)
 
-    def _close(self, reason: Reason) -> None:
+    def _close(self, reason: Reason, detail: str = "") -> None:
         attached = self.attached
         if not self._lifecycle.fire(Signal.CLOSE, reason):
             return
+        self._over = f"{reason.value}: {detail}" if detail else reason.value
         self._disconnect_due |= attached
         self._close_client = attached
         self._tasks.close()
@@ -603,9 +622,9 @@ class Session:
         if self._scope is not None:
             self._scope.cancel()
 
-    async def _finish(self) -> None:
+    async def _finish(self, over: Reason) -> None:
         """Disconnect, run `on_close`, free everything. Shielded, and bounded in time."""
-        self._close(Reason.EXPIRED)
+        self._close(over)
         self._calls.fail_all()
         try:
             with self._last_words as scope:
@@ -631,9 +650,9 @@ class Session:
         if self._close_client:
             restart = self.reason is Reason.SERVER_SHUTDOWN
             code = CloseCode.SERVICE_RESTART if restart else CloseCode.NORMAL
-            self._client.close(code, f"session over: {self.reason.value if self.reason else ''}")
+            self._client.close(code, f"session over: {self._over}")
         self._lifecycle.fire(Signal.FINISH)
-        logger.info("session %s: %s", self.label, self.reason.value if self.reason else "over")
+        logger.info("session %s: %s", self.label, self._over)
 
 
 def _auto_update(control: BaseControl | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakValueDictionary
 
 import anyio
 from anyio import AsyncContextManagerMixin
@@ -45,6 +46,7 @@ class InProcess(AsyncContextManagerMixin):
         self._settings = {"main": main, **settings}
         self._path = path
         self.connections: list[FletApp] = []
+        self._of_client: WeakValueDictionary[Client, FletApp] = WeakValueDictionary()
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self]:
@@ -66,6 +68,10 @@ class InProcess(AsyncContextManagerMixin):
         """
         (session,) = self.server.sessions
         return session
+
+    def session_of(self, client: Client) -> Session | None:
+        """The session that a client has, or last had. None when it never registered."""
+        return self._of_client[client].session
 
     @asynccontextmanager
     async def connect(
@@ -99,6 +105,7 @@ class InProcess(AsyncContextManagerMixin):
             client.page = after.page if live else client.page
         connection = FletApp(server=self.server, **self._settings)
         self.connections.append(connection)
+        self._of_client[client] = connection
         with _one_failure():
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(connection.handle, transport)

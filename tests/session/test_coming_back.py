@@ -1,0 +1,131 @@
+"""What lets a client back in, over a whole connection."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import flet as ft
+import pytest
+
+from flet_anyio import Limits
+from flet_anyio.testing import Client, InProcess
+
+pytestmark = pytest.mark.anyio
+
+
+def main(page: ft.Page) -> None:
+    page.add(ft.Text("ready"), ft.TextField(label="Name"))
+
+
+async def leave(app: InProcess, client: Client) -> None:
+    client.drop()
+    await client.until(lambda: client.closed)
+
+
+async def test_the_token_is_not_the_sessions_id() -> None:
+    async with InProcess(main) as app, app.connect() as client:
+        await client.see("ready")
+        assert client.session_id is not None
+        assert app.session.id not in client.session_id
+        assert app.session.label not in client.session_id
+
+
+async def test_the_sessions_id_lets_nobody_in() -> None:
+    async with InProcess(main) as app, app.connect() as client:
+        await client.see("ready")
+        session = app.session
+        await leave(app, client)
+        client.session_id = session.id
+        async with app.connect(after=client) as other:
+            assert app.session_of(other) is not session
+
+
+async def test_a_short_drop_keeps_the_token() -> None:
+    async with InProcess(main) as app, app.connect() as client:
+        await client.see("ready")
+        token = client.session_id
+        await leave(app, client)
+        async with app.connect(after=client, live=True) as back:
+            assert back.session_id == token
+
+
+async def test_a_reload_brings_another_token_and_spends_the_one_before() -> None:
+    async with InProcess(main) as app, app.connect() as client:
+        await client.see("ready")
+        session, first = app.session, client.session_id
+        await leave(app, client)
+        async with app.connect(after=client) as reloaded:
+            assert app.session_of(reloaded) is session
+            assert reloaded.session_id != first
+            reloaded.set(reloaded.find("Name"), value="x")  # so it has the page
+            await leave(app, reloaded)
+            async with app.connect(after=client) as late:
+                assert app.session_of(late) is not session
+            async with app.connect(after=reloaded) as again:
+                assert app.session_of(again) is session
+
+
+async def test_a_refresh_brings_another_token() -> None:
+    async with InProcess(main) as app, app.connect() as client:
+        await client.see("ready")
+        session, first = app.session, client.session_id
+        await leave(app, client)
+        client.page.root["window"]["e"] = "another page"
+        async with app.connect(after=client, live=True) as back:
+            await back.see("ready")
+            assert app.session_of(back) is session
+            assert back.session_id != first
+
+
+async def test_a_lost_answer_costs_nobody_the_session() -> None:
+    async with InProcess(main) as app, app.connect() as client:
+        await client.see("ready")
+        session, first = app.session, client.session_id
+        await leave(app, client)
+        for _ in range(3):
+            async with app.connect(after=client, register=False) as lost:
+                lost.drop_after(1)
+                lost.register()
+                await lost.until(lambda: lost.closed)
+            client.session_id = first
+        async with app.connect(after=client) as back:
+            assert app.session_of(back) is session
+
+
+async def test_two_who_show_the_same_token_end_with_a_session_each() -> None:
+    limits = Limits(ping_timeout=0.01)
+    async with InProcess(main, limits=limits) as app, app.connect() as client:
+        await client.see("ready")
+        session = app.session
+        client.silent = True
+        async with (
+            app.connect(after=client, register=False) as one,
+            app.connect(after=client, register=False) as two,
+        ):
+            one.register()
+            two.register()
+            await one.until(lambda: one.registered or one.closed)
+            await two.until(lambda: two.registered or two.closed)
+            last, other = (one, two) if two.closed else (two, one)
+            await other.until(lambda: other.closed or app.session_of(other) is not session)
+            async with app.connect(after=other, live=True) as back:
+                assert app.session_of(back) is not app.session_of(last)
+                assert len(app.sessions) == 2
+
+
+async def test_no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with InProcess(main) as app, app.connect() as client:
+        await client.see("ready")
+        secrets = [app.session.id, app.session.token.session_key, client.session_id]
+        await leave(app, client)
+        async with app.connect(after=client) as back:
+            secrets.append(back.session_id)
+            back.send_data(77, b"x")
+            back.session_id = "forged.token"
+        async with app.connect(after=back) as other:
+            await other.see("ready")
+    for secret in secrets:
+        assert secret is not None
+        assert not re.search(re.escape(secret), caplog.text)
