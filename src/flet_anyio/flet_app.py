@@ -153,8 +153,9 @@ class FletApp(Connection):
             await link.accept()
             async with anyio.create_task_group() as tasks:
                 link.scope = tasks.cancel_scope
-                tasks.start_soon(link.write)
-                tasks.start_soon(self._read, link, server)
+                tasks.start_soon(link.write, name=f"{link.label}: the writer")
+                tasks.start_soon(link.watch, self._ask, name=f"{link.label}: the watchdog")
+                tasks.start_soon(self._read, link, server, name=f"{link.label}: the reader")
         except TransportClosed:
             logger.debug("connection %s: gone before it was accepted", link.label)
         finally:
@@ -309,6 +310,12 @@ class FletApp(Connection):
         except TransportClosed as gone:
             logger.debug("connection %s: %s", link.label, gone)
             link.scope.cancel()
+
+    def _ask(self) -> bool:
+        if self._session is None:
+            return False
+        self._session.ask(self)
+        return True
 
     @staticmethod
     async def _first_message(link: Link) -> Register:

@@ -24,13 +24,16 @@ class Limits:
             event waits for one of them to end or to wait for the client.
         deliveries_queued: Pub/sub messages of one session that wait for its subscribers. One
             more is dropped, with a warning.
-        journal_bytes: How much of what was last sent, or would have been, is kept for a client
-            that comes back with its page. One that missed more gets the whole page anew.
+        journal_bytes: Updates of one session that its client has not confirmed, as it is slow
+            or away. Later ones are then kept back, and become one when the client has taken
+            these.
         outbox_bytes: What may wait to be sent to one client. A call or a data frame beyond it
             fails with `OutboxFull`; an update beyond it drops the connection, and the client
             gets the whole page when it is back.
         write_timeout: How long one frame may take to be written; then the connection is
             dropped and the session waits for its client to come back.
+        silence_timeout: How long a client may say nothing. After half of it the client is asked
+            whether it is there; when it still says nothing, the connection is dropped.
         ping_timeout: How long an old connection may take to prove that it is alive when
             another one asks for its session.
         close_timeout: How long `on_close` handlers may run when a session ends.
@@ -43,9 +46,10 @@ class Limits:
     events_queued: int = 1024
     events_in_flight: int | None = 64
     deliveries_queued: int | None = 10_000
-    journal_bytes: int | None = 64 * 1024
+    journal_bytes: int | None = 1024 * 1024
     outbox_bytes: int | None = 64 * 1024 * 1024
     write_timeout: float | None = 30
+    silence_timeout: float | None = 60
     ping_timeout: float = 5
     close_timeout: float = 5
     shutdown_grace: float = 10

@@ -12,6 +12,8 @@ from .transports import Close, Outbox
 from .wire.codes import CloseCode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .compat.door import Door
     from .limits import Limits
     from .transports import Transport
@@ -28,8 +30,8 @@ _GOODBYE = 2
 class Link:
     """The running side of a connection. `send`, `update` and `close` work from any thread.
 
-    Its owner runs `write` and a reader of its own as siblings in a task group, and gives the
-    group's scope as `scope`: whichever of them ends first, ends the other.
+    Its owner runs `write`, `watch` and a reader of its own as siblings in a task group, and gives
+    the group's scope as `scope`: whichever of them ends the connection, ends the others.
     """
 
     def __init__(self, transport: Transport, limits: Limits, door: Door, label: str) -> None:
@@ -40,6 +42,8 @@ class Link:
         self.limits = limits
         self._door = door
         self._outbox = Outbox(limits.outbox_bytes, door)
+        self._received = 0
+        self._receiving = False
         # Unless something says why: whoever ran the connection was cancelled.
         self._end = Close(CloseCode.SERVICE_RESTART, "the server shuts down")
 
@@ -54,7 +58,10 @@ class Link:
             PeerError: It is larger than `Limits.message_bytes`.
             TransportClosed: The connection is over.
         """
+        self._receiving = True
         frame = await self._transport.receive()
+        self._receiving = False
+        self._received += 1
         limit = self.limits.message_bytes
         if limit is not None and len(frame) > limit:
             raise PeerError(CloseCode.MESSAGE_TOO_BIG, f"a frame of more than {limit} bytes")
@@ -70,18 +77,42 @@ class Link:
                 except TransportClosed:
                     break
             if in_time.cancelled_caught:
-                logger.warning(
-                    "connection %s: dropped, a frame was not taken in %s s", self.label, timeout
-                )
+                self.drop(f"a frame was not taken in {timeout} s")
                 break
         else:
             self._end = item
         self.scope.cancel()
 
+    async def watch(self, ask: Callable[[], bool]) -> None:
+        """Drop the connection when the client says nothing for `Limits.silence_timeout`.
+
+        Half of that time before, `ask` is called, to have the client say something; it returns
+        False when there is nothing to ask yet. While the server itself does not read, the
+        client's silence means nothing.
+        """
+        timeout = self.limits.silence_timeout
+        if timeout is None:
+            return
+        while True:
+            silent = await self._silent(timeout / 2) and ask()
+            if silent and await self._silent(timeout / 2):
+                self.drop(f"the client was silent for {timeout} s")
+
+    async def _silent(self, seconds: float) -> bool:
+        heard = self._received
+        await anyio.sleep(seconds)
+        return self._receiving and self._received == heard
+
     def fail(self, error: PeerError) -> None:
         """End the connection for what the peer did, without sending what waits."""
         logger.warning("connection %s: closed, %s", self.label, error)
         self._end = Close(error.close_code, error.reason)
+        self.scope.cancel()
+
+    def drop(self, reason: str) -> None:
+        """End the connection, as the network would: the client may come back."""
+        logger.warning("connection %s: dropped, %s", self.label, reason)
+        self._end = Close(CloseCode.TRY_AGAIN_LATER, reason)
         self.scope.cancel()
 
     def send(self, frame: bytes, *, urgent: bool = False) -> None:
@@ -100,11 +131,10 @@ class Link:
         try:
             self._outbox.put(frame)
         except OutboxFull as error:
-            logger.warning("connection %s: dropped, %s", self.label, error)
             if self._door.here():
-                self.scope.cancel()
+                self.drop(str(error))
             else:
-                self._door.post(self.scope.cancel)
+                self._door.post(self.drop, str(error))
 
     def hold(self) -> None:
         """Keep back what is sent from now on."""

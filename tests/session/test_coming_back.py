@@ -10,6 +10,7 @@ import pytest
 
 from flet_anyio import Limits
 from flet_anyio.testing import Client, InProcess
+from waiting import reached
 
 pytestmark = pytest.mark.anyio
 
@@ -107,8 +108,10 @@ async def test_two_who_show_the_same_token_end_with_a_session_each() -> None:
             two.register()
             await one.until(lambda: one.registered or one.closed)
             await two.until(lambda: two.registered or two.closed)
+            # The second to come closes the connection of the first: it saw none.
+            await reached(lambda: one.closed or two.closed)
             last, other = (one, two) if two.closed else (two, one)
-            await other.until(lambda: other.closed or app.session_of(other) is not session)
+            assert app.session_of(last) is session
             async with app.connect(after=other, live=True) as back:
                 assert app.session_of(back) is not app.session_of(last)
                 assert len(app.sessions) == 2

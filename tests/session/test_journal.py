@@ -46,16 +46,69 @@ def test_an_update_that_was_begun_cannot_be_given_again() -> None:
     assert made.missed(Position(epoch, 2, 2)) == []
 
 
-def test_what_is_no_longer_kept_cannot_be_given() -> None:
-    made, epoch = journal(b"a" * 60, b"b" * 60, b"c" * 30)
+def test_it_is_full_until_the_client_has_confirmed_enough() -> None:
+    made, _ = journal(b"a" * 40)
+    assert not made.full
+    made.next()
+    made.keep([b"b" * 30, b"c" * 30])
+    assert made.full
+    assert not made.half_empty
+    assert made.confirm(f"{made.epoch}:1")
+    assert not made.full
+    assert not made.half_empty
+    assert made.confirm(f"{made.epoch}:2")
+    assert made.half_empty
+
+
+def test_without_a_limit_it_is_never_full_and_still_asks() -> None:
+    made, epoch = journal(b"a" * 200_000, limit=None)
+    assert not made.full
+    assert made.due() == f"{epoch}:1"
+
+
+def test_a_receipt_is_asked_for_once_for_what_was_sent() -> None:
+    made, epoch = journal(b"a" * 99)
+    assert made.due() is None
+    made.next()
+    made.keep([b"b"])
+    assert made.due() == f"{epoch}:2"
+    assert made.due() is None
+    assert made.ask() == f"{epoch}:2"
+    assert made.confirm(f"{epoch}:2")
+    assert made.ask() is None
+
+
+def test_after_a_drop_the_receipt_is_asked_for_anew() -> None:
+    made, epoch = journal(b"a" * 60, b"b" * 60)
+    assert made.due()
+    assert made.missed(Position(epoch, 0)) is not None
+    assert made.due() == f"{epoch}:2"
+    assert made.missed(Position(epoch, 1)) is not None
+    assert made.due() is None
+
+
+FORGED = ["", ":", "other:1", "1", "{}:", "{}:x", "{}:-1", "{}:" + "9" * 50]
+
+
+@pytest.mark.parametrize("receipt", FORGED)
+def test_a_receipt_that_was_never_asked_for_is_not_believed(receipt: str) -> None:
+    made, epoch = journal(b"one")
+    assert not made.confirm(receipt.format(epoch))
+    assert made.missed(Position(epoch, 0)) == [b"one"]
+
+
+@pytest.mark.parametrize("number", [2, 1000])
+def test_a_number_beyond_the_last_confirms_nothing(number: int) -> None:
+    made, epoch = journal(b"one")
+    assert made.confirm(f"{epoch}:{number}")
+    assert made.missed(Position(epoch, 0)) == [b"one"]
+
+
+def test_what_was_confirmed_is_not_given_again() -> None:
+    made, epoch = journal(b"one", b"two")
+    assert made.confirm(f"{epoch}:1")
     assert made.missed(Position(epoch, 0)) is None
-    assert made.missed(Position(epoch, 1)) == [b"b" * 60, b"c" * 30]
-
-
-def test_one_update_beyond_the_limit_is_not_kept() -> None:
-    made, epoch = journal(b"a", b"b" * 101, b"c")
-    assert made.missed(Position(epoch, 1)) is None
-    assert made.missed(Position(epoch, 2)) == [b"c"]
+    assert made.missed(Position(epoch, 1)) == [b"two"]
 
 
 def test_a_new_drawing_begins_where_the_last_one_ended() -> None:

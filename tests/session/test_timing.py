@@ -217,7 +217,8 @@ async def test_on_close_has_a_limited_time(caplog: pytest.LogCaptureFixture) -> 
 
 @pytest.mark.parametrize("timeout", [2, 0.5, 3600])
 async def test_a_call_times_out_exactly(timeout: float) -> None:
-    async with InProcess(logging_main([])) as app, app.connect() as client:
+    limits = Limits(silence_timeout=None)
+    async with InProcess(logging_main([]), limits=limits) as app, app.connect() as client:
         await client.see("ready")
         client.silent = True
         began = anyio.current_time()

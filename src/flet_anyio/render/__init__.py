@@ -1,6 +1,7 @@
 """From controls to bytes: what changed, as a patch, packed for the client. Imports flet only."""
 
-from .encoder import encode_message, encode_page
+from .compare import compare
+from .encoder import encode_message, encode_page, pack_page
 from .marks import (
     mark_frame,
     mark_operations,
@@ -12,12 +13,14 @@ from .patch import Patch, diff
 
 __all__ = [
     "Patch",
+    "compare",
     "diff",
     "encode_message",
     "encode_page",
     "mark_frame",
     "mark_operations",
     "only_replaces",
+    "pack_page",
     "patch_frame",
     "replaced_properties",
 ]

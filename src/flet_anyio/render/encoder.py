@@ -16,7 +16,7 @@ from ..wire.packets import message_packet
 if TYPE_CHECKING:
     from flet import Page
 
-__all__ = ["encode_message", "encode_page"]
+__all__ = ["encode_message", "encode_page", "pack_page"]
 
 _encode_object = configure_encode_object_for_msgpack(BaseControl)
 
@@ -43,3 +43,9 @@ def encode_page(page: Page, **window: Any) -> dict[str, Any]:
     fields: dict[str, Any] = _encode_object(page)
     fields["window"] = {**_encode_object(page.window), **window}
     return fields
+
+
+def pack_page(page: Page) -> bytes:
+    """Pack the whole page, as a client would hold it, to compare it with a later one."""
+    packed: bytes = msgpack.packb(encode_page(page), default=_encode_object)
+    return packed

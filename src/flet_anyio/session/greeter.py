@@ -12,6 +12,7 @@ from ..render import encode_message
 from ..wire.codes import CloseCode
 from .journal import Position
 from .props import apply_props
+from .screen import NO_CONTROL, call_frame
 
 if TYPE_CHECKING:
     from ..wire.messages import PropertyUpdate, Register
@@ -21,9 +22,8 @@ if TYPE_CHECKING:
     from .screen import Screen, Welcome
     from .tasks import Tasks
 
-__all__ = ["NO_CONTROL", "Greeter"]
+__all__ = ["Greeter"]
 
-NO_CONTROL = 0
 _PATIENTLY = {"timeout": 86_400}
 """Seconds that the client itself waits for its stand-in view: as long as its tab is hidden."""
 
@@ -64,6 +64,7 @@ class Greeter:
         except (TypeError, ValueError) as error:
             reason = "a registration whose page does not fit"
             raise PeerError(CloseCode.INVALID_PAYLOAD, reason) from error
+        self._screen.heard(self._screen.page._i, page)
         self._position = position
         self._shown = request.session_id
         self.route_changed = bool(self._screen.page.route) and self._screen.page.route != route
@@ -147,7 +148,6 @@ class Greeter:
         """
 
         def send(call_id: str) -> None:
-            call = {"control_id": control_id, "call_id": call_id, "name": "ready", **request}
-            client.send(encode_message(MessageAction.INVOKE_METHOD, call), urgent=True)
+            client.send(call_frame(control_id, call_id, **request), urgent=True)
 
         await self._calls.make(send, what="ready", timeout=patience)

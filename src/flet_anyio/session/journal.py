@@ -1,12 +1,16 @@
-"""The last updates sent to a client, to give it those that it missed. No I/O, no clock.
+"""The updates that a client has not confirmed yet, to give it those that it missed.
 
-Every update has a number. The client keeps the number of the last one that it applied, with the
-epoch of the drawing they belong to, as properties of its `Window`, and reports both when it
-registers. So its first message after a drop says exactly which updates it lacks.
+No I/O, no clock. Every update has a number. The client keeps the number of the last one that it
+applied, with the epoch of the drawing they belong to, as properties of its `Window`, and reports
+both when it registers. So its first message after a drop says exactly which updates it lacks.
 
 An update may take several frames: those that are not rooted at the page cannot carry their own
 number, and are followed by it. If one of those does more than replace values, so that applying
 it twice would do harm, a frame before it says that it has begun.
+
+Now and then the client is asked for a receipt: a call that every client answers, after it has
+applied all that was sent before. What it has is dropped here. While too much lacks a receipt the
+journal is full, and takes no more: the client is too slow, or away.
 """
 
 from __future__ import annotations
@@ -21,6 +25,8 @@ __all__ = ["APPLIED", "BEGUN", "EPOCH", "Journal", "Position"]
 EPOCH = "e"
 APPLIED = "n"
 BEGUN = "m"
+_ASK_AFTER = 64 * 1024
+"""Bytes after which a receipt is asked for; less, where the journal takes less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +49,31 @@ class Position:
 
 
 class Journal:
-    """The updates of one drawing. Keeps the newest ones, up to `limit` bytes."""
+    """The unconfirmed updates of one drawing. Full when they hold `limit` bytes or more."""
 
     def __init__(self, limit: int | None) -> None:
         self._limit = limit
         self._kept: deque[tuple[int, list[bytes]]] = deque()
         self._bytes = 0
+        self._unasked = 0
         self._from = 0
         self.epoch = ""
         self.number = 0
 
+    @property
+    def full(self) -> bool:
+        """Whether updates should wait for a receipt."""
+        return self._limit is not None and self._bytes >= self._limit
+
+    @property
+    def half_empty(self) -> bool:
+        """Whether it is worth while to go on after the journal was full."""
+        return self._limit is None or self._bytes * 2 <= self._limit
+
     def begin(self) -> dict[str, Any]:
         """Start a new drawing; return the marks that the client is to keep with it."""
         self.epoch = secrets.token_hex(8)
-        self._drop_all()
+        self.settle()
         return {EPOCH: self.epoch, APPLIED: self.number}
 
     def next(self) -> int:
@@ -67,21 +84,21 @@ class Journal:
     def keep(self, frames: list[bytes]) -> None:
         """Keep the frames of the update numbered last."""
         self._kept.append((self.number, frames))
-        self._bytes += sum(map(len, frames))
-        while self._kept and self._limit is not None and self._bytes > self._limit:
-            dropped, gone = self._kept.popleft()
-            self._bytes -= sum(map(len, gone))
-            self._from = dropped
+        size = sum(map(len, frames))
+        self._bytes += size
+        self._unasked += size
 
     def settle(self) -> None:
         """Nothing before the update numbered last can be given again from now on."""
-        self._drop_all()
+        self._kept.clear()
+        self._bytes = self._unasked = 0
+        self._from = self.number
 
     def missed(self, position: Position) -> list[bytes] | None:
         """The frames a client lacks, or None when they cannot bring it up to date.
 
-        That is when it shows another drawing, misses more than is kept, or has begun an update
-        of which nobody knows whether it ended.
+        That is when it shows another drawing, or has begun an update of which nobody knows
+        whether it ended.
         """
         applied, begun = position.applied, position.begun
         if position.epoch != self.epoch or type(applied) not in (int, float):
@@ -90,9 +107,32 @@ class Journal:
             return None
         if type(begun) in (int, float) and begun > applied:
             return None
-        return [frame for number, frames in self._kept if number > applied for frame in frames]
+        self._drop(applied)
+        self._unasked = self._bytes
+        return [frame for _, frames in self._kept for frame in frames]
 
-    def _drop_all(self) -> None:
-        self._kept.clear()
-        self._bytes = 0
-        self._from = self.number
+    # --- receipts -----------------------------------------------------------------------------
+
+    def due(self) -> str | None:
+        """The name of the receipt to ask for now, or None: it is not time yet."""
+        enough = _ASK_AFTER if self._limit is None else min(_ASK_AFTER, self._limit)
+        return self.ask() if self._unasked >= enough else None
+
+    def ask(self) -> str | None:
+        """The name of a receipt for all that was sent so far, or None: there is none to ask for."""
+        self._unasked = 0
+        return f"{self.epoch}:{self.number}" if self._kept else None
+
+    def confirm(self, receipt: str) -> bool:
+        """The client answered for a receipt. Return False when it is none of this drawing's."""
+        epoch, _, number = receipt.partition(":")
+        if not epoch or epoch != self.epoch or not number.isdecimal() or len(number) > 20:
+            return False
+        if self._from <= int(number) <= self.number:
+            self._drop(int(number))
+        return True
+
+    def _drop(self, applied: float) -> None:
+        while self._kept and self._kept[0][0] <= applied:
+            self._from, frames = self._kept.popleft()
+            self._bytes -= sum(map(len, frames))

@@ -30,9 +30,11 @@ from ..render import (
     mark_frame,
     mark_operations,
     only_replaces,
+    pack_page,
     patch_frame,
     replaced_properties,
 )
+from .arrears import Arrears
 from .events import ControlIndex
 from .journal import APPLIED, BEGUN, Journal, Position
 
@@ -44,10 +46,17 @@ if TYPE_CHECKING:
     from ..wire.tokens import ResumeToken
     from .page import Page
 
-__all__ = ["Screen", "Welcome"]
+__all__ = ["NO_CONTROL", "PING", "Screen", "Welcome", "call_frame"]
 
 logger = logging.getLogger(__name__)
 
+NO_CONTROL = 0
+"""An id that no control has: a call to it is answered at once, with an error, by every client."""
+
+PING = "ping"
+"""The id of a call that only asks for a sign of life."""
+
+_NO_CHANGE = Patch([[0]], [], [])
 _ROOT = 0
 _UNUSED_IDS = 1 << 30
 _NOT_THE_APPS = frozenset(
@@ -108,6 +117,8 @@ class Screen:
         # two locks would be taken in both orders, by the loop and by a thread.
         page._services._lock = self._lock  # type: ignore[assignment]
         self._drawn = False
+        self._arrears: Arrears | None = None
+        self._cover: bytes | None = None
 
     def patch(
         self,
@@ -126,12 +137,49 @@ class Screen:
         with self._lock:
             if not self._drawn:
                 return
-            patch = diff(control, previous, parent=parent, path=path, frozen=frozen)
-            if patch:
+            patches = [diff(control, previous, parent=parent, path=path, frozen=frozen)]
+            if patches[0]:
                 root = parent._i if parent is not None else control._i
-                self._send(self._journalled(root, patch.operations))
-            self._reindex(patch)
+                self._emit(root, patches[0].operations)
+            self._reindex(patches[0])
+            if self.journal.full and self._arrears is None:
+                patches.append(self._fall_behind())
+        for patch in patches:
+            _run_hooks(patch)
+
+    @property
+    def may_catch_up(self) -> bool:
+        """Whether something was kept back, and the client has taken most of what was sent."""
+        return self._arrears is not None and self.journal.half_empty
+
+    def catch_up(self) -> None:
+        """Send what was kept back, if anything was, as one update."""
+        with self._lock:
+            if self._arrears is None:
+                return
+            frames, patch = self._settle(self._arrears)
+            self._dispatch(frames)
         _run_hooks(patch)
+
+    def heard(self, control_id: int, props: dict[str, Any]) -> None:
+        """The client says that it has these values: they need not be sent to it."""
+        with self._lock:
+            control = self.index.get(control_id)
+            if self._arrears is not None and control is not None:
+                known = {field.name for field in dataclasses.fields(control)}
+                self._arrears.heard(control_id, {n: props[n] for n in known & props.keys()})
+
+    def ask_receipt(self) -> None:
+        """Ask the client what it has, so that it need not be kept any more."""
+        with self._lock:
+            receipt = self.journal.ask()
+            if receipt is not None:
+                self._send([call_frame(NO_CONTROL, receipt)])
+
+    def confirm(self, receipt: str) -> bool:
+        """The client has answered for a receipt. Return False when it is none."""
+        with self._lock:
+            return self.journal.confirm(receipt)
 
     def set_again(self, control_id: int, props: dict[str, Any]) -> None:
         """Set properties that the client has another value for, as long as they still hold."""
@@ -143,15 +191,19 @@ class Screen:
                 if getattr(control, name, None) == value
             ]
             if operations:
-                self._send(self._journalled(control_id, [[0], *operations]))
+                self.heard(control_id, props)
+                self._dispatch(self._journalled(control_id, [[0], *operations]))
 
     def cover(self, message: str) -> None:
         """Cover the page with an error message."""
         frame = encode_message(MessageAction.SESSION_CRASHED, SessionCrashedBody(message))
         with self._lock:
+            if self._arrears is not None:
+                self._cover = frame
+                return
             frames = [frame, mark_frame(APPLIED, self.journal.next())]
             self.journal.keep(frames)
-            self._send(frames)
+            self._dispatch(frames)
 
     def welcome(
         self,
@@ -174,18 +226,101 @@ class Screen:
         with self._lock:
             missed = self.journal.missed(position) if self._drawn else None
             if missed is not None:
-                greet(_resumed(token.value, missed, error))
-                return
-            patch = diff(self.page, self.page if self._drawn else None)
-            if self._drawn:
-                # What this sends is part of the whole page; only the index needs it.
-                patch_frame(self.page._i, patch.operations)
+                patch = self._resume(missed, token, greet, error)
+            else:
+                patch = self._begin(token, greet, position=position, shown=shown, error=error)
+        _run_hooks(patch)
+
+    def _resume(
+        self,
+        missed: list[bytes],
+        token: ResumeToken,
+        greet: Callable[[Welcome], None],
+        error: str,
+    ) -> Patch:
+        patch = _NO_CHANGE
+        if self._arrears is not None:
+            more, patch = self._settle(self._arrears)
+            missed += more
+        welcome = _resumed(token.value, missed, error)
+        receipt = self.journal.due()
+        if receipt is not None:
+            welcome.frames.append(call_frame(NO_CONTROL, receipt))
+        greet(welcome)
+        return patch
+
+    def _begin(
+        self,
+        token: ResumeToken,
+        greet: Callable[[Welcome], None],
+        *,
+        position: Position,
+        shown: str | None,
+        error: str,
+    ) -> Patch:
+        if self._drawn:
+            patch = self._redraw()
+        else:
+            patch = diff(self.page, None)
             self._drawn = True
             self._reindex(patch)
-            fields = encode_page(self.page, **self.journal.begin())
-            reply = RegisterClientResponseBody(token.renew(shown), fields, error)
-            greet(self._refresh(reply) if position.live else Welcome([_reply_frame(reply)]))
-        _run_hooks(patch)
+        fields = encode_page(self.page, **self.journal.begin())
+        self._arrears = self._cover = None
+        reply = RegisterClientResponseBody(token.renew(shown), fields, error)
+        greet(self._refresh(reply) if position.live else Welcome([_reply_frame(reply)]))
+        return patch
+
+    # --- updates ------------------------------------------------------------------------------
+
+    def _emit(self, root: int, operations: list[Any]) -> None:
+        if self._arrears is None:
+            self._dispatch(self._journalled(root, operations))
+        else:
+            # Packing it notes what flet compares with next; what changed is sent later.
+            patch_frame(root, operations)
+
+    def _dispatch(self, frames: list[bytes]) -> None:
+        receipt = self.journal.due()
+        self._send([*frames, call_frame(NO_CONTROL, receipt)] if receipt is not None else frames)
+
+    def _fall_behind(self) -> Patch:
+        """Keep updates back from now on.
+
+        All that the page holds is drawn first, also what the app has not asked for yet: what the
+        client has must be known exactly.
+        """
+        try:
+            patch = diff(self.page, self.page)
+            if patch:
+                self._emit(self.page._i, patch.operations)
+            self._reindex(patch)
+            self._arrears = Arrears(pack_page(self.page))
+        except BaseException:
+            # Something on the page cannot be drawn. Who comes back gets the page anew.
+            self.journal.begin()
+            raise
+        return patch
+
+    def _settle(self, arrears: Arrears) -> tuple[list[bytes], Patch]:
+        """One update that carries all that was kept back."""
+        patch = self._redraw()
+        page = pack_page(self.page)
+        operations = arrears.operations(page)
+        frames = self._journalled(self.page._i, operations) if len(operations) > 1 else []
+        if self._cover is not None:
+            cover = [self._cover, mark_frame(APPLIED, self.journal.next())]
+            self.journal.keep(cover)
+            frames += cover
+            self._cover = None
+        self._arrears = Arrears(page) if self.journal.full else None
+        return frames, patch
+
+    def _redraw(self) -> Patch:
+        """Draw all changes there are, for what is sent as part of something else."""
+        patch = diff(self.page, self.page)
+        patch_frame(self.page._i, patch.operations)
+        self._reindex(patch)
+        return patch
 
     def _journalled(self, root: int, operations: list[Any]) -> list[bytes]:
         """Pack an update so that the client can tell that it has applied it."""
@@ -268,6 +403,12 @@ def _resumed(token: str, missed: list[bytes], error: str) -> Welcome:
     reply = {"session_id": token, "page_patch": {}, "error": error}
     frames = [*missed, encode_message(MessageAction.REGISTER_CLIENT, reply)]
     return Welcome(frames, replaced=replaced_properties(missed))
+
+
+def call_frame(control_id: int, call_id: str, **request: int) -> bytes:
+    """Pack a call of a method that no control has: what counts is that it is answered."""
+    call = {"control_id": control_id, "call_id": call_id, "name": "ready", **request}
+    return encode_message(MessageAction.INVOKE_METHOD, call)
 
 
 def _reply_frame(reply: RegisterClientResponseBody) -> bytes:

@@ -10,6 +10,7 @@ import logging
 import math
 import secrets
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -35,11 +36,11 @@ from .calls import Calls
 from .dispatch import Dispatcher, give_up_slot
 from .effects import Scheduler
 from .failures import describe, log_failure, text_of
-from .greeter import NO_CONTROL, Greeter
+from .greeter import Greeter
 from .lifecycle import Lifecycle, Reason, Signal, State
 from .page import Page
 from .props import apply_props
-from .screen import Screen
+from .screen import NO_CONTROL, PING, Screen, call_frame
 from .tasks import Tasks
 from .turns import delivery_turn, event_turn, run_handler
 
@@ -222,7 +223,9 @@ class Session:
                 self._tasks.spawn(self._dispatcher.run, name="the dispatcher")
                 task_status.started()
                 try:
-                    await anyio.sleep_forever()
+                    # Not sleep_forever(): on asyncio its timer, cancelled, goes on to hold this
+                    # context, and so the page, until the loop throws such timers away.
+                    await anyio.Event().wait()
                 finally:
                     # Before the group closes: nothing is to find it half closed.
                     self._tasks.close()
@@ -315,6 +318,13 @@ class Session:
             return False
         return True
 
+    def ask(self, client: Client) -> None:
+        """Have a client that is silent say something, without waiting for it."""
+        if self._client is client and self.attached:
+            with suppress(OutboxFull):  # then the writer finds out that it takes nothing
+                client.send(call_frame(NO_CONTROL, PING), urgent=True)
+            self._screen.ask_receipt()
+
     def shown_in(self, request: Register) -> bool:
         """Whether the page that registers is the one that this session last drew."""
         return self._greeter.shows(request)
@@ -334,15 +344,21 @@ class Session:
         await self._dispatcher.put(act)
 
     def receive_reply(self, reply: CallReply) -> None:
-        """Hand a call's outcome to its caller."""
-        if not self._calls.resolve(reply):
+        """Hand a call's outcome to its caller, or take note of a receipt."""
+        if self._calls.resolve(reply) or reply.call_id == PING:
+            return
+        if not self._screen.confirm(reply.call_id):
             logger.debug("session %s: a reply came too late", self.label)
+        elif self._screen.may_catch_up:
+            catch_up = partial(self._tasks.fresh_context().run, self._screen.catch_up)
+            self._tasks.guard("an update", catch_up)
 
     def apply_patch(self, control_id: int, patch: dict[str, Any]) -> None:
         """Set properties of a control to what the client says they are."""
         control = self.index.get(control_id)
         if control is not None:
             apply_props(control, patch)
+            self._screen.heard(control_id, patch)
 
     def apply_page_patch(self, patch: dict[str, Any]) -> None:
         """Set properties of the page to what the client says they are."""
@@ -382,6 +398,8 @@ class Session:
         def send(call_id: str) -> None:
             if not self.attached:
                 raise FletPageDisconnectedException(f"the client is away: {method_name} not sent")
+            # The control it is for may be among what was kept back.
+            self._screen.catch_up()
             call = InvokeMethodRequestBody(control_id, call_id, method_name, args)
             self._client.send(encode_message(MessageAction.INVOKE_METHOD, call))
 

@@ -24,3 +24,5 @@ class CloseCode(IntEnum):
     """A frame beyond `Limits.message_bytes`."""
     SERVICE_RESTART = 1012
     """The server shuts down; the client should come back."""
+    TRY_AGAIN_LATER = 1013
+    """The client took nothing, or said nothing, for too long; it may come back."""
