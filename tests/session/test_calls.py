@@ -366,3 +366,99 @@ async def test_shared_preferences_keep_values() -> None:
         )
         await client.click("go")
         await client.see("[True, ['x', 'y'], None, True, ['a.list'], True, True]")
+
+
+# --- calls that wait for the client to come back ----------------------------------------------
+
+
+async def patient_method(page: ft.Page) -> Any:
+    with page.waiting_for_client():  # type: ignore[attr-defined]
+        return await method(page, None)
+
+
+async def test_a_patient_call_made_while_away_is_sent_when_the_client_is_back() -> None:
+    async with InProcess(calling(patient_method)) as app, app.connect() as client:
+        await client.see("go")
+        client.drop()
+        await client.until(lambda: client.closed)
+        session = app.session
+        done = session.run_task(patient_method, session.page)
+        await reached(lambda: session.pending_calls)
+        async with app.connect(after=client, live=True, register=False) as back:
+            back.answers["method"] = lambda a: "hello"
+            back.register()
+            await reached(done.done)
+            assert done.result() == "hello"
+            assert session.pending_calls == 0
+
+
+@pytest.mark.parametrize("live", [True, False])
+async def test_a_patient_call_survives_a_drop_and_is_sent_again(live: bool) -> None:
+    async with InProcess(calling(patient_method)) as app, app.connect() as client:
+        calls = silent(client)
+        await client.click("go")
+        await client.until(lambda: calls)
+        client.drop()
+        await client.until(lambda: client.closed)
+        await reached(lambda: not app.session.attached)
+        assert app.session.pending_calls == 1
+        async with app.connect(after=client, live=live, register=False) as back:
+            back.answers["method"] = lambda a: "second try"
+            back.register()
+            await back.see("'second try'")
+
+
+async def test_patience_ends_with_its_timeout() -> None:
+    async def call(page: ft.Page) -> Any:
+        with page.waiting_for_client():  # type: ignore[attr-defined]
+            return await method(page, 0.01)
+
+    async with InProcess(calling(call)) as app, app.connect() as client:
+        await client.see("go")
+        client.drop()
+        await client.until(lambda: client.closed)
+        await reached(lambda: not app.session.attached)
+        with pytest.raises(TimeoutError):
+            await call(app.session.page)
+        assert app.session.pending_calls == 0
+
+
+async def test_patience_ends_with_the_session() -> None:
+    async with InProcess(calling(patient_method)) as app, app.connect() as client:
+        calls = silent(client)
+        await client.click("go")
+        await client.until(lambda: calls)
+        session = app.session
+        client.drop()
+        await client.until(lambda: client.closed)
+        session.close()
+        await reached(lambda: not app.sessions)
+        assert session.pending_calls == 0
+
+
+async def test_patience_ends_with_its_block() -> None:
+    async with InProcess(calling(method)) as app, app.connect() as client:
+        await client.see("go")
+        page = app.session.page
+        client.drop()
+        await client.until(lambda: client.closed)
+        await reached(lambda: not app.session.attached)
+        with page.waiting_for_client():
+            pass
+        with pytest.raises(FletPageDisconnectedException):
+            await method(page)
+
+
+async def test_a_cancelled_patient_caller_leaves_no_entry() -> None:
+    async with InProcess(calling(patient_method)) as app, app.connect() as client:
+        await client.see("go")
+        client.drop()
+        await client.until(lambda: client.closed)
+        session = app.session
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(patient_method, session.page)
+            await reached(lambda: session.pending_calls)
+            tasks.cancel_scope.cancel()
+        async with app.connect(after=client, live=True) as back:
+            await back.see("go")
+            assert back.calls == []

@@ -23,7 +23,7 @@ def main(page: ft.Page) -> None:
 
 def parts(app: InProcess) -> tuple[ft.Page, ft.TextField, ft.Text, ft.Column]:
     page = app.session.page
-    field, status, column = page.controls
+    field, status, column = page.controls[:3]
     assert isinstance(field, ft.TextField)
     assert isinstance(status, ft.Text)
     assert isinstance(column, ft.Column)
@@ -241,9 +241,8 @@ async def test_random_edits_and_pauses_end_with_the_same_page(seed: int) -> None
             for call in receipts(client)[done:]:
                 client.reply(call)
             done = len(receipts(client))
-            app.session.page.title = f"turn {turn}"
-            app.session.page.update()
-            await client.until(lambda turn=turn: client.page.root.get("title") == f"turn {turn}")
+            app.session.page.add(ft.Text(f"turn {turn}"))
+            await client.see(f"turn {turn}")
         shown = [(node.id, node.type, node.texts) for node in client.page.nodes()]
         client.drop()
         async with app.connect(after=client) as reloaded:

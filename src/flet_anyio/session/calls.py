@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from anyio import Event, fail_after
 from flet.controls.exceptions import FletPageDisconnectedException
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ..wire.messages import CallReply
 
-__all__ = ["Calls"]
+__all__ = ["Calls", "waiting_for_client"]
+
+_patient: ContextVar[bool] = ContextVar("flet_anyio_patient", default=False)
+
+
+@contextmanager
+def waiting_for_client() -> Iterator[None]:
+    """See `Page.waiting_for_client`."""
+    before = _patient.set(True)
+    try:
+        yield
+    finally:
+        _patient.reset(before)
 
 
 class _Call:
-    """One call that waits."""
+    """One call that waits. With `send`, also for its client to come back."""
 
-    __slots__ = ("done", "error", "failure", "result")
+    __slots__ = ("done", "error", "failure", "result", "send")
 
-    def __init__(self) -> None:
+    def __init__(self, send: Callable[[str], None] | None) -> None:
+        self.send = send
         self.done = Event()
         self.result: Any = None
         self.error: str | None = None
@@ -43,7 +58,8 @@ class Calls:
         """Send a call and return the client's result.
 
         `send` is given the call's id and puts the request on its way; what it raises ends the
-        call. Cancelled or timed out, the entry is gone and a late reply is ignored.
+        call. Cancelled or timed out, the entry is gone and a late reply is ignored. Inside
+        `waiting_for_client` a client that is away, or goes away, ends nothing.
 
         Raises:
             TimeoutError: No reply within `timeout` seconds; the text is upstream's.
@@ -52,9 +68,9 @@ class Calls:
         """
         self._made += 1
         call_id = str(self._made)
-        call = self._waiting[call_id] = _Call()
+        call = self._waiting[call_id] = _Call(send if _patient.get() else None)
         try:
-            send(call_id)
+            _send(call, send, call_id)
             with fail_after(timeout):
                 await call.done.wait()
         except TimeoutError:
@@ -77,8 +93,36 @@ class Calls:
         return True
 
     def fail_all(self) -> None:
-        """End every call: the client that should answer is gone."""
-        waiting, self._waiting = self._waiting, {}
-        for call in waiting.values():
-            call.failure = FletPageDisconnectedException("the client went away before it answered")
-            call.done.set()
+        """The client that should answer is gone: end every call that does not wait for it."""
+        for call_id, call in list(self._waiting.items()):
+            if call.send is None:
+                self._fail(call_id, call)
+
+    def send_again(self) -> None:
+        """The client is back: send it the calls that waited for it."""
+        for call_id, call in list(self._waiting.items()):
+            if call.send is not None:
+                try:
+                    _send(call, call.send, call_id)
+                except Exception as error:
+                    # It is the caller's, who waits for it.
+                    self._fail(call_id, call, error)
+
+    def end_all(self) -> None:
+        """No client comes any more: end every call."""
+        for call_id, call in list(self._waiting.items()):
+            self._fail(call_id, call)
+
+    def _fail(self, call_id: str, call: _Call, failure: Exception | None = None) -> None:
+        del self._waiting[call_id]
+        gone = "the client went away before it answered"
+        call.failure = failure or FletPageDisconnectedException(gone)
+        call.done.set()
+
+
+def _send(call: _Call, send: Callable[[str], None], call_id: str) -> None:
+    try:
+        send(call_id)
+    except FletPageDisconnectedException:
+        if call.send is None:
+            raise

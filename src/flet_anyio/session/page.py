@@ -12,10 +12,13 @@ from flet.controls.control_event import ControlEvent
 from flet.controls.page import AppLifecycleStateChangeEvent, LoginEvent
 from flet.controls.services.url_launcher import UrlLauncher
 
+from .calls import waiting_for_client
+
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Awaitable, Callable, Coroutine
     from concurrent.futures import Future, ThreadPoolExecutor
+    from contextlib import AbstractContextManager
     from threading import Event
 
     from flet.auth.authorization import Authorization
@@ -94,6 +97,19 @@ class Page(FletPage):
         failure is logged.
         """
         self.session.run_thread(handler, *args, **kwargs)
+
+    @staticmethod
+    def waiting_for_client() -> AbstractContextManager[None]:
+        """Have calls of methods in this block wait for a client that is away, and not fail.
+
+        A call made meanwhile is sent when the client is back. One that was sent and not answered
+        is sent again: the client may carry it out twice. Its timeout goes on all the time, and
+        the end of the session ends it with `FletPageDisconnectedException`.
+
+            with page.waiting_for_client():
+                token = await page.shared_preferences.get("token")
+        """
+        return waiting_for_client()
 
     def close_session(self, reason: str = "") -> None:
         """End this user's session: all it runs, and then `on_close`. From any thread.

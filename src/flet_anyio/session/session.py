@@ -283,6 +283,7 @@ class Session:
             self._page.client_user_agent = client.user_agent
             return
         self._tasks.guard("the page", self._tasks.fresh_context().run, self._greeter.greet, client)
+        self._calls.send_again()
         if self._crash:
             self.error(self._crash)
         if announce:
@@ -390,7 +391,8 @@ class Session:
         Raises:
             TimeoutError: No reply within `timeout` seconds.
             RuntimeError: The client reported an error.
-            FletPageDisconnectedException: The client is away, or went away meanwhile.
+            FletPageDisconnectedException: The client is away, or went away meanwhile, and this
+                is not inside `Page.waiting_for_client`; or the session ends.
             OutboxFull: Too much waits to be sent to it.
         """
         give_up_slot()
@@ -584,6 +586,7 @@ class Session:
         self._started = True
         if self.attached:
             self._tasks.guard("the page", self._greeter.greet, self._client, failed)
+            self._calls.send_again()
         if failed:
             self._show_crash(failed)
             return
@@ -643,7 +646,7 @@ class Session:
     async def _finish(self, over: Reason) -> None:
         """Disconnect, run `on_close`, free everything. Shielded, and bounded in time."""
         self._close(over)
-        self._calls.fail_all()
+        self._calls.end_all()
         try:
             with self._last_words as scope:
                 scope.deadline = anyio.current_time() + self._limits.close_timeout
