@@ -89,6 +89,11 @@ class Server(AsyncContextManagerMixin):
         return list(self._sessions)
 
     @property
+    def connections(self) -> int:
+        """How many connections there are, of clients that registered and of others."""
+        return len(self._connections)
+
+    @property
     def executor(self) -> ThreadPoolExecutor:
         """Threads for the sessions that were given no executor of their own."""
         with self._lock:

@@ -106,7 +106,7 @@ class InProcess(AsyncContextManagerMixin):
         connection = FletApp(server=self.server, **self._settings)
         self.connections.append(connection)
         self._of_client[client] = connection
-        with _one_failure():
+        with _one_failure(), _dropping(transport):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(connection.handle, transport)
                 await transport.accepted.wait()
@@ -115,10 +115,17 @@ class InProcess(AsyncContextManagerMixin):
                 if register:
                     client.register(**page)
                     await client.until(lambda: client.registered or client.closed)
-                try:
+                with _dropping(transport):
                     yield client
-                finally:
-                    transport.drop()
+
+
+@contextmanager
+def _dropping(transport: MemoryTransport) -> Iterator[None]:
+    """Leave no end of a connection open, whatever happens."""
+    try:
+        yield
+    finally:
+        transport.drop()
 
 
 @contextmanager
