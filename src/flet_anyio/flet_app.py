@@ -312,10 +312,7 @@ class FletApp(Connection):
             link.scope.cancel()
 
     def _ask(self) -> bool:
-        if self._session is None:
-            return False
-        self._session.ask(self)
-        return True
+        return self._session is not None and self._session.ask(self)
 
     @staticmethod
     async def _first_message(link: Link) -> Register:

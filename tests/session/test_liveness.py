@@ -124,3 +124,18 @@ async def test_what_the_client_has_is_not_kept_for_long() -> None:
         await anyio.sleep(100)
         receipts = [call for call in client.calls if ":" in call["call_id"]]
         assert len(receipts) == 1
+
+
+async def test_a_client_that_waits_for_its_page_is_not_asked() -> None:
+    async def long(page: ft.Page) -> None:
+        await anyio.sleep(1000)
+
+    limits = Limits(silence_timeout=60)
+    async with (
+        InProcess(main, limits=limits, before_main=long) as app,
+        app.connect(register=False) as client,
+    ):
+        client.patience = 2000
+        client.register()
+        await client.see("ready")
+        assert client.calls == []

@@ -319,12 +319,17 @@ class Session:
             return False
         return True
 
-    def ask(self, client: Client) -> None:
-        """Have a client that is silent say something, without waiting for it."""
-        if self._client is client and self.attached:
-            with suppress(OutboxFull):  # then the writer finds out that it takes nothing
-                client.send(call_frame(NO_CONTROL, PING), urgent=True)
-            self._screen.ask_receipt()
+    def ask(self, client: Client) -> bool:
+        """Have a client that is silent say something, without waiting for it.
+
+        Return False when it cannot be asked: it has not got the page yet, or was replaced.
+        """
+        if not self.attached or self._greeter.greeted is not client:
+            return False
+        with suppress(OutboxFull):  # then the writer finds out that it takes nothing
+            client.send(call_frame(NO_CONTROL, PING), urgent=True)
+        self._screen.ask_receipt()
+        return True
 
     def shown_in(self, request: Register) -> bool:
         """Whether the page that registers is the one that this session last drew."""
