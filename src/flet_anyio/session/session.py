@@ -10,7 +10,6 @@ import logging
 import math
 import secrets
 import threading
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,28 +18,21 @@ import anyio
 from anyio import get_cancelled_exc_class
 from flet.controls.context import context
 from flet.controls.exceptions import FletPageDisconnectedException
-from flet.messaging.protocol import (
-    InvokeMethodRequestBody,
-    MessageAction,
-)
 from flet.messaging.session_store import SessionStore
 from flet.pubsub.pubsub_client import PubSubClient
 
 from ..compat.loops import session_loop
-from ..errors import OutboxFull, SessionClosed
-from ..render import encode_message, encode_page
+from ..errors import SessionClosed
+from ..render import encode_page
 from ..wire.codes import CloseCode
 from ..wire.messages import CallReply
 from ..wire.tokens import ResumeToken
-from .calls import Calls
+from .contact import Contact
 from .dispatch import Dispatcher, give_up_slot
 from .effects import Scheduler
 from .failures import describe, log_failure, text_of
-from .greeter import Greeter
 from .lifecycle import Lifecycle, Reason, Signal, State
 from .page import Page
-from .props import apply_props
-from .screen import NO_CONTROL, PING, Screen, call_frame
 from .tasks import Tasks
 from .turns import delivery_turn, event_turn, run_handler
 
@@ -86,20 +78,23 @@ class Session:
         # The id is secret, as apps may use it so; logs show another name.
         self.label = secrets.token_hex(4)
         self.token = ResumeToken(owner.signer)
-        self._client = client
         self._lifecycle = Lifecycle()
         self._expires_at: datetime | None = None
         self._scope: anyio.CancelScope | None = None
         self._last_words = anyio.CancelScope(shield=True)
         self._page = Page(self)  # type: ignore[arg-type]
-        self._screen = Screen(
-            self._page, self._send_update, journal_bytes=owner.limits.journal_bytes
-        )
         self._tasks = Tasks(self.label, self._page, self._door, self._report, self._quit)
         self._dispatcher = Dispatcher(self._limits, self._take_turn)
         self._scheduler = Scheduler(self._tasks, self._door)
-        self._calls = Calls()
-        self._greeter = Greeter(self.token, self._screen, self._tasks, self._calls)
+        self._contact = Contact(
+            client,
+            self._page,
+            self._lifecycle,
+            token=self.token,
+            tasks=self._tasks,
+            limits=self._limits,
+            label=self.label,
+        )
         self._store = SessionStore()
         self._pubsub_client = PubSubClient(owner.hub, self._id)
         self._loop: AbstractEventLoop | None = None
@@ -154,7 +149,7 @@ class Session:
     @property
     def connection(self) -> Any:
         """The connection to the client, or None while it is away."""
-        return self._client if self.attached else None
+        return self._contact.client if self.attached else None
 
     @property
     def expires_at(self) -> datetime | None:
@@ -168,7 +163,7 @@ class Session:
     @property
     def index(self) -> Any:
         """Mounted controls by id; holds them weakly."""
-        return self._screen.index
+        return self._contact.screen.index
 
     @property
     def page(self) -> Page:
@@ -188,7 +183,7 @@ class Session:
     @property
     def loop(self) -> AbstractEventLoop:
         """See `Page.loop`."""
-        given = self._client.given_loop
+        given = self._contact.client.given_loop
         if given is not None:
             return given
         if self._loop is None:
@@ -198,17 +193,17 @@ class Session:
     @property
     def executor(self) -> ThreadPoolExecutor:
         """Where `run_thread` runs."""
-        return self._client.executor
+        return self._contact.client.executor
 
     @property
     def page_url(self) -> str | None:
         """The address the client last connected to."""
-        return self._client.page_url
+        return self._contact.client.page_url
 
     @property
     def page_name(self) -> str:
         """Where the app is mounted."""
-        return self._client.page_name
+        return self._contact.client.page_name
 
     # --- its life -----------------------------------------------------------------------------
 
@@ -257,7 +252,7 @@ class Session:
         Raises:
             PeerError: A value does not fit; nothing was noted.
         """
-        self._greeter.note(request)
+        self._contact.note(request)
 
     def attach(self, client: Client, *, announce: bool = True) -> None:
         """Serve this client from now on. An earlier connection is closed.
@@ -270,10 +265,7 @@ class Session:
         before = self.state
         if not self._lifecycle.fire(Signal.ATTACH):
             raise SessionClosed("attach a connection")
-        if before is State.ATTACHED:
-            self._calls.fail_all()
-            self._client.close(CloseCode.NORMAL, "another connection took over")
-        self._client = client
+        self._contact.take(client, instead=before is State.ATTACHED)
         self._expires_at = None
         if self._scope is not None:
             self._scope.deadline = math.inf
@@ -282,13 +274,12 @@ class Session:
             self._page.client_ip = client.client_ip
             self._page.client_user_agent = client.user_agent
             return
-        self._tasks.guard("the page", self._tasks.fresh_context().run, self._greeter.greet, client)
-        self._calls.send_again()
+        self._contact.greet()
         if self._crash:
             self.error(self._crash)
         if announce:
             self.post_event(self._page, "connect")
-        if self._greeter.route_changed:
+        if self._contact.route_changed:
             self.post_event(self._page, "route_change", {"route": self._page.route})
 
     def start(self, main: AppCallable, before_main: AppCallable | None) -> None:
@@ -297,9 +288,9 @@ class Session:
 
     def detach(self, client: Client) -> None:
         """The client's connection is over. Says nothing when another took its place."""
-        if self._client is not client or not self._lifecycle.fire(Signal.DETACH):
+        if self._contact.client is not client or not self._lifecycle.fire(Signal.DETACH):
             return
-        self._calls.fail_all()
+        self._contact.lose()
         timeout = client.session_timeout
         self._expires_at = datetime.now(UTC) + timedelta(seconds=timeout)
         self._disconnect_due = True
@@ -309,31 +300,15 @@ class Session:
 
     async def client_answers(self) -> bool:
         """Whether the client is still there: asks it, and waits `Limits.ping_timeout`."""
-        # Every client answers a call to a control that does not exist, with an error.
-        try:
-            patience = self._limits.ping_timeout
-            await self._greeter.call(self._client, NO_CONTROL, patience=patience)
-        except RuntimeError:
-            return True
-        except (TimeoutError, FletPageDisconnectedException, OutboxFull):
-            return False
-        return True
+        return await self._contact.answers()
 
     def ask(self, client: Client) -> bool:
-        """Have a client that is silent say something, without waiting for it.
-
-        Return False when it cannot be asked: it has not got the page yet, or was replaced.
-        """
-        if not self.attached or self._greeter.greeted is not client:
-            return False
-        with suppress(OutboxFull):  # then the writer finds out that it takes nothing
-            client.send(call_frame(NO_CONTROL, PING), urgent=True)
-        self._screen.ask_receipt()
-        return True
+        """Have a client that is silent say something. Return False when it cannot be asked."""
+        return self._contact.ask(client)
 
     def shown_in(self, request: Register) -> bool:
         """Whether the page that registers is the one that this session last drew."""
-        return self._greeter.shows(request)
+        return self._contact.shows(request)
 
     # --- what the client says -----------------------------------------------------------------
 
@@ -343,28 +318,19 @@ class Session:
 
     async def receive_update(self, message: PropertyUpdate) -> None:
         """Queue a change the user made: it counts for the events after it, not before."""
-        await self._dispatcher.put(partial(self._apply_update, message))
+        await self._dispatcher.put(partial(self._contact.receive_update, message))
 
     async def receive_in_turn(self, act: Callable[[], None]) -> None:
         """Queue something the client said that is to be acted on after the events before it."""
         await self._dispatcher.put(act)
 
     def receive_reply(self, reply: CallReply) -> None:
-        """Hand a call's outcome to its caller, or take note of a receipt."""
-        if self._calls.resolve(reply) or reply.call_id == PING:
-            return
-        if not self._screen.confirm(reply.call_id):
-            logger.debug("session %s: a reply came too late", self.label)
-        elif self._screen.may_catch_up:
-            catch_up = partial(self._tasks.fresh_context().run, self._screen.catch_up)
-            self._tasks.guard("an update", catch_up)
+        """Hand a call's outcome to its caller."""
+        self._contact.receive_reply(reply)
 
     def apply_patch(self, control_id: int, patch: dict[str, Any]) -> None:
         """Set properties of a control to what the client says they are."""
-        control = self.index.get(control_id)
-        if control is not None:
-            apply_props(control, patch)
-            self._screen.heard(control_id, patch)
+        self._contact.apply(control_id, patch)
 
     def apply_page_patch(self, patch: dict[str, Any]) -> None:
         """Set properties of the page to what the client says they are."""
@@ -382,11 +348,11 @@ class Session:
     ) -> None:
         """Send what changed in a control's subtree; while the client is away, only note it."""
         previous = control if prev_control is None else prev_control
-        self._screen.patch(control, previous, parent=parent, path=path, frozen=frozen)
+        self._contact.screen.patch(control, previous, parent=parent, path=path, frozen=frozen)
 
     def error(self, message: str) -> None:
         """Cover the page with an error message."""
-        self._screen.cover(message)
+        self._contact.screen.cover(message)
 
     async def invoke_method(
         self, control_id: int, method_name: str, args: Any, timeout: float | None = None
@@ -401,21 +367,11 @@ class Session:
             OutboxFull: Too much waits to be sent to it.
         """
         give_up_slot()
-
-        def send(call_id: str) -> None:
-            if not self.attached:
-                raise FletPageDisconnectedException(f"the client is away: {method_name} not sent")
-            # The control it is for may be among what was kept back.
-            self._screen.catch_up()
-            call = InvokeMethodRequestBody(control_id, call_id, method_name, args)
-            self._client.send(encode_message(MessageAction.INVOKE_METHOD, call))
-
-        what = f"{method_name}({args})"
-        return await self._calls.make(send, what=what, timeout=timeout)
+        return await self._contact.call(control_id, method_name, args, timeout)
 
     def oauth_authorize(self, attrs: dict[str, Any]) -> None:
         """Remember the state of an OAuth flow until the provider sends the user back."""
-        self._client.oauth_authorize(attrs)
+        self._contact.client.oauth_authorize(attrs)
 
     # --- work ---------------------------------------------------------------------------------
 
@@ -484,7 +440,7 @@ class Session:
 
     async def dispatch_event(self, control_id: int, event_name: str, event_data: Any) -> None:
         """Run an event now, in the calling task, and return when its handler has ended."""
-        control = self._screen.index.find(control_id, self._page)
+        control = self._contact.screen.index.find(control_id, self._page)
         if control is not None:
             turn = event_turn(self, control, event_name, event_data)
             if turn is not None:
@@ -501,7 +457,7 @@ class Session:
 
     async def disconnect(self, session_timeout_seconds: float) -> None:
         """Let go of the connection; end the session unless one comes within the time given."""
-        client = self._client
+        client = self._contact.client
         self.detach(client)
         if self._scope is not None:
             self._scope.deadline = anyio.current_time() + session_timeout_seconds
@@ -537,7 +493,7 @@ class Session:
     @property
     def pending_calls(self) -> int:
         """How many calls wait for the client."""
-        return len(self._calls)
+        return len(self._contact.calls)
 
     @property
     def tasks(self) -> Tasks:
@@ -560,7 +516,7 @@ class Session:
             return self  # it has left its page
 
     def _control_turn(self, message: ControlEventMessage) -> Turn | None:
-        control = self._screen.index.find(message.target, self._page)
+        control = self._contact.screen.index.find(message.target, self._page)
         if control is None:
             # It may just have been removed.
             logger.debug("session %s: no control %d", self.label, message.target)
@@ -571,18 +527,9 @@ class Session:
         self._disconnect_due = False
         return event_turn(self, self._page, "disconnect", None)
 
-    def _apply_update(self, message: PropertyUpdate) -> None:
-        self._greeter.overtakes(message)
-        try:
-            self.apply_patch(message.control_id, message.props)
-        except (TypeError, ValueError) as error:
-            self.refuse(f"properties that do not fit control {message.control_id}", error)
-
     def refuse(self, what: str, error: Exception) -> None:
         """The client sent values that fit no type: log it and close its connection."""
-        logger.warning("session %s: the client sent %s (%s)", self.label, what, error)
-        if self.attached:
-            self._client.close(CloseCode.INVALID_PAYLOAD, what)
+        self._contact.refuse(what, error)
 
     async def _main(self, main: AppCallable, before_main: AppCallable | None) -> None:
         failed = ""
@@ -590,8 +537,7 @@ class Session:
             failed = await self._before_main(before_main)
         self._started = True
         if self.attached:
-            self._tasks.guard("the page", self._greeter.greet, self._client, failed)
-            self._calls.send_again()
+            self._contact.greet(failed)
         if failed:
             self._show_crash(failed)
             return
@@ -619,12 +565,6 @@ class Session:
             return describe(error, debug=self._owner.debug)
         return ""
 
-    def _send_update(self, frames: list[bytes]) -> None:
-        # A client that is away, or has not got the page yet, is brought up to date later.
-        if self.attached and self._greeter.greeted is self._client:
-            for frame in frames:
-                self._client.update(frame)
-
     def _report(self, name: str, error: BaseException) -> None:
         log_failure(self.label, name, error)
         if self._page.on_error is not None and name != "on_error":
@@ -651,7 +591,7 @@ class Session:
     async def _finish(self, over: Reason) -> None:
         """Disconnect, run `on_close`, free everything. Shielded, and bounded in time."""
         self._close(over)
-        self._calls.end_all()
+        self._contact.calls.end_all()
         try:
             with self._last_words as scope:
                 scope.deadline = anyio.current_time() + self._limits.close_timeout
@@ -676,7 +616,7 @@ class Session:
         if self._close_client:
             restart = self.reason is Reason.SERVER_SHUTDOWN
             code = CloseCode.SERVICE_RESTART if restart else CloseCode.NORMAL
-            self._client.close(code, f"session over: {self._over}")
+            self._contact.client.close(code, f"session over: {self._over}")
         self._lifecycle.fire(Signal.FINISH)
         logger.info("session %s: %s", self.label, self._over)
 

@@ -1,0 +1,185 @@
+"""A session's client: told what the page is like, asked, and believed only so far."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from flet.controls.exceptions import FletPageDisconnectedException
+from flet.messaging.protocol import InvokeMethodRequestBody, MessageAction
+
+from ..errors import OutboxFull
+from ..render import encode_message
+from ..wire.codes import CloseCode
+from .calls import Calls
+from .greeter import Greeter
+from .lifecycle import State
+from .props import apply_props
+from .screen import NO_CONTROL, PING, Screen, call_frame
+
+if TYPE_CHECKING:
+    from ..limits import Limits
+    from ..wire.messages import CallReply, PropertyUpdate, Register
+    from ..wire.tokens import ResumeToken
+    from .interfaces import Client
+    from .lifecycle import Lifecycle
+    from .page import Page
+    from .tasks import Tasks
+
+__all__ = ["Contact"]
+
+logger = logging.getLogger(__name__)
+
+
+class Contact:
+    """The connection of one session: the one it has, or else the last one it had."""
+
+    def __init__(
+        self,
+        client: Client,
+        page: Page,
+        lifecycle: Lifecycle,
+        *,
+        token: ResumeToken,
+        tasks: Tasks,
+        limits: Limits,
+        label: str,
+    ) -> None:
+        self.client = client
+        self.screen = Screen(page, self._send_update, journal_bytes=limits.journal_bytes)
+        self.calls = Calls()
+        self._greeter = Greeter(token, self.screen, tasks, self.calls)
+        self._lifecycle = lifecycle
+        self._tasks = tasks
+        self._limits = limits
+        self._label = label
+
+    @property
+    def attached(self) -> bool:
+        """Whether there is a connection now."""
+        return self._lifecycle.state is State.ATTACHED
+
+    @property
+    def route_changed(self) -> bool:
+        """Whether the client that registered last was elsewhere in the app than before."""
+        return self._greeter.route_changed
+
+    # --- coming and going ---------------------------------------------------------------------
+
+    def note(self, request: Register) -> None:
+        """Take what a client that registers says of its page.
+
+        Raises:
+            PeerError: A value does not fit; nothing was noted.
+        """
+        self._greeter.note(request)
+
+    def shows(self, request: Register) -> bool:
+        """Whether the page that registers is the one that was last drawn for this session."""
+        return self._greeter.shows(request)
+
+    def take(self, client: Client, *, instead: bool) -> None:
+        """Talk to this client from now on, and, if `instead`, close the one that there is."""
+        if instead:
+            self.calls.fail_all()
+            self.client.close(CloseCode.NORMAL, "another connection took over")
+        self.client = client
+
+    def lose(self) -> None:
+        """The client is gone."""
+        self.calls.fail_all()
+
+    def greet(self, failed: str = "") -> None:
+        """Bring the client up to date, and send it the calls that waited for it."""
+        greet = partial(self._greeter.greet, self.client, failed)
+        self._tasks.guard("the page", self._tasks.fresh_context().run, greet)
+        self.calls.send_again()
+
+    # --- asking -------------------------------------------------------------------------------
+
+    async def call(self, control_id: int, name: str, args: Any, timeout: float | None) -> Any:
+        """See `Session.invoke_method`."""
+
+        def send(call_id: str) -> None:
+            if not self.attached:
+                raise FletPageDisconnectedException(f"the client is away: {name} not sent")
+            # The control it is for may be among what was kept back.
+            self.screen.catch_up()
+            call = InvokeMethodRequestBody(control_id, call_id, name, args)
+            self.client.send(encode_message(MessageAction.INVOKE_METHOD, call))
+
+        return await self.calls.make(send, what=f"{name}({args})", timeout=timeout)
+
+    async def answers(self) -> bool:
+        """Whether the client is still there: asks it, and waits `Limits.ping_timeout`."""
+        # Every client answers a call to a control that does not exist, with an error.
+        try:
+            patience = self._limits.ping_timeout
+            await self._greeter.call(self.client, NO_CONTROL, patience=patience)
+        except RuntimeError:
+            return True
+        except (TimeoutError, FletPageDisconnectedException, OutboxFull):
+            return False
+        return True
+
+    def ask(self, client: Client) -> bool:
+        """Have a client that is silent say something, without waiting for it.
+
+        Return False when it cannot be asked: it has not got the page yet, or was replaced.
+        """
+        if not self._is_told(client):
+            return False
+        with suppress(OutboxFull):  # then the writer finds out that it takes nothing
+            client.send(call_frame(NO_CONTROL, PING), urgent=True)
+        self.screen.ask_receipt()
+        return True
+
+    # --- hearing ------------------------------------------------------------------------------
+
+    def receive_reply(self, reply: CallReply) -> None:
+        """Hand a call's outcome to its caller, or take note of a receipt."""
+        if self.calls.resolve(reply) or reply.call_id == PING:
+            return
+        if not self.screen.confirm(reply.call_id):
+            logger.debug("session %s: a reply came too late", self._label)
+        elif self.screen.may_catch_up:
+            catch_up = partial(self._tasks.fresh_context().run, self.screen.catch_up)
+            self._tasks.guard("an update", catch_up)
+
+    def apply(self, control_id: int, props: dict[str, Any]) -> None:
+        """Set properties of a control to what the client says they are.
+
+        Raises:
+            ValueError, TypeError: A value does not fit its property; nothing was set.
+        """
+        control = self.screen.index.get(control_id)
+        if control is not None:
+            apply_props(control, props)
+            self.screen.heard(control_id, props)
+
+    def receive_update(self, message: PropertyUpdate) -> None:
+        """The user changed something; a change that fits nothing ends the connection."""
+        self._greeter.overtakes(message)
+        try:
+            self.apply(message.control_id, message.props)
+        except (TypeError, ValueError) as error:
+            self.refuse(f"properties that do not fit control {message.control_id}", error)
+
+    def refuse(self, what: str, error: Exception) -> None:
+        """The client sent values that fit no type: log it and close its connection."""
+        logger.warning("session %s: the client sent %s (%s)", self._label, what, error)
+        if self.attached:
+            self.client.close(CloseCode.INVALID_PAYLOAD, what)
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _is_told(self, client: Client) -> bool:
+        return self.attached and self.client is client and self._greeter.greeted is client
+
+    def _send_update(self, frames: list[bytes]) -> None:
+        # A client that is away, or has not got the page yet, is brought up to date later.
+        if self._is_told(self.client):
+            for frame in frames:
+                self.client.update(frame)
