@@ -31,6 +31,11 @@ def main() -> None:
 @click.option("--assets", "assets_dir", type=click.Path(file_okay=False), help="The app's files.")
 @click.option("--uploads", "upload_dir", type=click.Path(file_okay=False), help="Take uploads.")
 @click.option("--renderer", "web_renderer", type=click.Choice(["auto", "canvaskit", "skwasm"]))
+@click.option(
+    "--sync-handlers",
+    type=click.Choice(["inline", "thread"]),
+    help="Where functions of the app run: on the event loop, or in threads.  [default: inline]",
+)
 @click.option("--debug", is_flag=True, help="Show the text of errors to visitors.")
 @click.option("-v", "--verbose", count=True, help="Log more; twice for all.")
 def run(

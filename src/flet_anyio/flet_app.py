@@ -19,6 +19,7 @@ from .render import encode_message
 from .server import Server, default_server
 from .session.lifecycle import Reason
 from .session.session import Session
+from .session.threads import sync_handlers_setting
 from .settings import seconds, setting
 from .transports import open_transport
 from .web.uploads import UploadSigner
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
     from .limits import Limits
     from .session.registry import Registry
+    from .session.threads import SyncHandlers
     from .transports import Transport
 
 __all__ = ["FletApp"]
@@ -76,10 +78,12 @@ class FletApp(Connection):
         secret_key: Signs upload URLs. Default: `FLET_SECRET_KEY`.
         server: Owner of the sessions. Default: the event loop's own server.
         limits: Bounds for this connection. Default: those of the server.
+        sync_handlers: Where functions and generators of the app run: "inline", on the event
+            loop, or "thread", in worker threads, one at a time for each session.
 
     Raises:
-        ValueError: A closed or stopped loop, a shut-down executor, or a time that is no number
-            of seconds from 0 up.
+        ValueError: A closed or stopped loop, a shut-down executor, a time that is no number
+            of seconds from 0 up, or no such place for sync handlers.
         TypeError: `main` cannot be called, or `loop` or `executor` are of another kind.
 
     Follows `flet_web.fastapi.FletApp`; unlike there, an explicit argument wins over the
@@ -99,6 +103,7 @@ class FletApp(Connection):
         *,
         server: Server | None = None,
         limits: Limits | None = None,
+        sync_handlers: SyncHandlers = "inline",
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         if not callable(main):
@@ -125,6 +130,7 @@ class FletApp(Connection):
         self._secret_key = setting(secret_key, "FLET_SECRET_KEY", str)
         self._server = server
         self._limits = limits
+        self.sync_handlers = sync_handlers_setting(sync_handlers)
         self._session: Session | None = None
         self._registry: Registry | None = None
         self._link: Link | None = None
@@ -288,6 +294,8 @@ class FletApp(Connection):
     def _open(self, transport: Transport, server: Server) -> Link:
         if self._link is not None:
             raise RuntimeError("a FletApp serves one connection; make one for each")
+        # Threads that ask for it have no running one.
+        self._loop = self._loop or running_loop()
         info = transport.info
         self.page_url, self.page_name = info.page_url, info.page_name
         self.client_ip, self.user_agent = info.client_ip, info.user_agent

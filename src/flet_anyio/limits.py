@@ -22,6 +22,10 @@ class Limits:
             many, the server stops reading from that client until one is taken.
         events_in_flight: Async handlers of one session that run at the same time; the next
             event waits for one of them to end or to wait for the client.
+        handler_threads: Sync handlers of all sessions that run in threads at the same time,
+            where apps ask for that. The next one waits for one of them to end. Abandoned ones,
+            whose session is over, do not count; those that run because a session ends count
+            on their own, up to the same number.
         deliveries_queued: Pub/sub messages of one session that wait for its subscribers. One
             more is dropped, with a warning.
         journal_bytes: Updates of one session that its client has not confirmed, as it is slow
@@ -45,6 +49,7 @@ class Limits:
     register_timeout: float | None = 10
     events_queued: int = 1024
     events_in_flight: int | None = 64
+    handler_threads: int | None = 256
     deliveries_queued: int | None = 10_000
     journal_bytes: int | None = 1024 * 1024
     outbox_bytes: int | None = 64 * 1024 * 1024

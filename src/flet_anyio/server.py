@@ -20,6 +20,7 @@ from .errors import SessionClosed
 from .limits import Limits
 from .session.lifecycle import Reason
 from .session.registry import Registry
+from .session.threads import HandlerThreads
 from .web.oauth import OAuthFlows
 from .wire.codes import CloseCode
 from .wire.tokens import TokenSigner
@@ -58,6 +59,7 @@ class Server(AsyncContextManagerMixin):
         self.debug = debug
         self.oauth = OAuthFlows()
         self._signer = TokenSigner()
+        self._threads = HandlerThreads(self.limits.handler_threads)
         self._registries: WeakValueDictionary[Hashable, Registry] = WeakValueDictionary()
         self._connections: set[_Connection] = set()
         self._sessions: set[Session] = set()
@@ -108,7 +110,11 @@ class Server(AsyncContextManagerMixin):
         registry = self._registries.get(key)
         if registry is None:
             registry = Registry(
-                limits=self.limits, door=self._door, debug=self.debug, signer=self._signer
+                limits=self.limits,
+                door=self._door,
+                debug=self.debug,
+                signer=self._signer,
+                threads=self._threads,
             )
             # Kept by the registry: an identity is only good while its object lives.
             registry.main = main

@@ -21,7 +21,7 @@ from anyio.lowlevel import checkpoint
 from ..compat.door import on_trio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from ..limits import Limits
 
@@ -79,15 +79,20 @@ class Dispatcher:
 
     An event is queued as a function that makes its `Turn`. It is called when the turn comes:
     what the handlers before it changed counts, and so does a handler they replaced. `prepare`
-    makes that call, and returns None when it fails.
+    makes that call, and returns None when it fails. Before, `until_idle` waits for what must
+    end first and is no event, such as a `main` that runs in a thread.
     """
 
     def __init__(
-        self, limits: Limits, prepare: Callable[[Callable[[], Turn | None]], Turn | None]
+        self,
+        limits: Limits,
+        prepare: Callable[[Callable[[], Turn | None]], Turn | None],
+        until_idle: Callable[[], Awaitable[None]],
     ) -> None:
         self._queue: deque[tuple[Callable[[], Turn | None], bool]] = deque()
         self._limits = limits
         self._prepare = prepare
+        self._until_idle = until_idle
         self._from_client = 0
         self._arrived = anyio.Event()
         self._room = anyio.Event()
@@ -116,7 +121,9 @@ class Dispatcher:
     async def run(self) -> None:
         """Start events until cancelled. Turns report their own failures."""
         while True:
-            turn = self._prepare(await self._next())
+            event = await self._next()
+            await self._until_idle()
+            turn = self._prepare(event)
             if turn is None:
                 continue
             if not turn.concurrent:

@@ -39,26 +39,29 @@ class Scheduler:
 
     def start(self) -> None:
         """Begin to run batches, once."""
-        if not self._started:
-            self._started = True
-            self._tasks.spawn(self._run, name="the update scheduler")
+        self._on_loop(self._start)
 
     def add_update(self, control: BaseControl) -> None:
         """Draw `control` in the next batch."""
-        self._on_loop(self._updates.setdefault, control)
+        self._on_loop(self._add, self._updates.setdefault, control)
 
     def add_effect(self, hook: EffectHook, *, is_cleanup: bool) -> None:
         """Run an effect, or its cleanup, after the next batch was drawn.
 
         The hook is held: a component that unmounts drops its hooks before their cleanup ran.
         """
-        self._on_loop(self._effects.append, (hook, is_cleanup))
+        self._on_loop(self._add, self._effects.append, (hook, is_cleanup))
 
-    def _on_loop(self, add: Callable[[Any], Any], item: Any) -> None:
+    def _on_loop(self, func: Callable[..., None], *args: Any) -> None:
         if self._door.here():
-            self._add(add, item)
+            func(*args)
         else:
-            self._door.post(self._add, add, item)
+            self._door.post(func, *args)
+
+    def _start(self) -> None:
+        if not self._started:
+            self._started = True
+            self._tasks.spawn(self._run, name="the update scheduler")
 
     def _add(self, add: Callable[[Any], Any], item: Any) -> None:
         add(item)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..wire.codes import CloseCode
     from ..wire.tokens import TokenSigner
     from .session import Session
+    from .threads import HandlerThreads, SyncHandlers
 
 __all__ = ["Client", "SessionOwner"]
 
@@ -26,6 +27,7 @@ class Client(Protocol):
     session_timeout: float
     client_ip: str
     user_agent: str
+    sync_handlers: SyncHandlers
 
     @property
     def given_loop(self) -> AbstractEventLoop | None: ...
@@ -67,6 +69,7 @@ class SessionOwner(Protocol):
     debug: bool
     hub: Hub
     signer: TokenSigner
+    threads: HandlerThreads
 
     def forget(self, session: Session) -> None:
         """The session is over."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..pubsub import Hub
 from ..wire.tokens import TokenSigner
+from .threads import HandlerThreads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ class Registry:
         door: Door,
         debug: bool = False,
         signer: TokenSigner | None = None,
+        threads: HandlerThreads | None = None,
     ) -> None:
         self.limits = limits
         self.door = door
@@ -34,6 +36,7 @@ class Registry:
         self.hub = Hub(self._deliver, self._lives)
         self.main: Callable[..., Any] | None = None
         self.signer = signer or TokenSigner()
+        self.threads = threads or HandlerThreads(limits.handler_threads)
         self._sessions: dict[str, Session] = {}
         self._by_key: dict[str, Session] = {}
 

@@ -34,7 +34,7 @@ from .failures import describe, log_failure, text_of
 from .lifecycle import Lifecycle, Reason, Signal, State
 from .page import Page
 from .tasks import Tasks
-from .turns import delivery_turn, event_turn, run_handler
+from .turns import delivery_turn, event_turn, run_main
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -64,7 +64,7 @@ class Session:
 
     The public names are those of `flet.messaging.session.Session`. Methods are for the event
     loop's thread, but for `patch_control`, `schedule_update`, `schedule_effect`, `error`,
-    `run_task`, `run_thread` and `close`, which may be called from any.
+    `run_task`, `run_thread`, `post_event` and `close`, which may be called from any.
     """
 
     components_mode: bool = False
@@ -83,8 +83,9 @@ class Session:
         self._scope: anyio.CancelScope | None = None
         self._last_words = anyio.CancelScope(shield=True)
         self._page = Page(self)  # type: ignore[arg-type]
-        self._tasks = Tasks(self.label, self._page, self._door, self._report, self._quit)
-        self._dispatcher = Dispatcher(self._limits, self._take_turn)
+        threads = owner.threads if client.sync_handlers == "thread" else None
+        self._tasks = Tasks(self.label, self._page, self._door, self._report, self._quit, threads)
+        self._dispatcher = Dispatcher(self._limits, self._take_turn, self._tasks.until_idle)
         self._scheduler = Scheduler(self._tasks, self._door)
         self._contact = Contact(
             client,
@@ -407,9 +408,11 @@ class Session:
     def post_event(
         self, control: BaseControl, name: str, data: Any = None, *, event: Any = None
     ) -> None:
-        """Queue an event that the server itself has for a control."""
+        """Queue an event that the server itself has for a control. From any thread."""
         turn = partial(event_turn, self, control, name, data, event)
-        if not self._dispatcher.offer(turn):
+        if not self._door.here():
+            self._door.post(partial(self.post_event, control, name, data, event=event))
+        elif not self._dispatcher.offer(turn):
             logger.warning("session %s: event %s was dropped, too many wait", self.label, name)
 
     def schedule_update(self, control: BaseControl) -> None:
@@ -543,8 +546,8 @@ class Session:
             return
         try:
             context.reset_auto_update()
-            await run_handler(main, (self._page,), lambda: self.update_after_event(self._page))
-            self.update_after_event(self._page)
+            update = partial(self.update_after_event, self._page)
+            await run_main(self._tasks, main, (self._page,), update, name="main")
         except FletPageDisconnectedException:
             logger.debug("session %s: main() reached for a client that is away", self.label)
         except Exception as error:
@@ -559,7 +562,8 @@ class Session:
 
     async def _before_main(self, before_main: AppCallable) -> str:
         try:
-            await run_handler(before_main, (self._page,), lambda: None)
+            args = (self._page,)
+            await run_main(self._tasks, before_main, args, lambda: None, name="before_main")
         except Exception as error:
             log_failure(self.label, "before_main", error)
             return describe(error, debug=self._owner.debug)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextvars import Context, ContextVar, copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,7 +15,9 @@ from flet.controls.exceptions import FletPageDisconnectedException
 
 from ..errors import SessionClosed
 from .dispatch import Slot, current_slot
+from .failures import log_failure
 from .handlers import call_name
+from .threads import back_on_the_loop, off_the_loop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from ..compat.door import Door
     from .page import Page
+    from .threads import HandlerThreads
 
 __all__ = ["Tasks"]
 
@@ -40,7 +43,8 @@ class Tasks:
 
     `report(name, error)` is called for each failure that would otherwise reach the task group:
     it ends nothing but the task that failed. `quit()` is called where user code raises
-    SystemExit, which ends the session and not the server.
+    SystemExit, which ends the session and not the server. `threads` is where sync handlers run,
+    or None when they run on the event loop.
     """
 
     def __init__(
@@ -50,12 +54,15 @@ class Tasks:
         door: Door,
         report: Callable[[str, BaseException], None],
         quit: Callable[[], None],
+        threads: HandlerThreads | None = None,
     ) -> None:
         self._label = label
         self._page = page
         self._door = door
         self._report = report
         self._quit = quit
+        self._threads = threads
+        self._one_at_a_time = anyio.Lock(fast_acquire=True)
         self._group: TaskGroup | None = None
         self._context = copy_context()
         self._context.run(self.enter_context)
@@ -141,7 +148,7 @@ class Tasks:
         if self._group is None:
             raise SessionClosed(f"start {name}")
         call = partial(func, *args, **kwargs)
-        executor.submit(self._callers_context().run, self.guard, name, call)
+        executor.submit(self._callers_context().run, off_the_loop, self.guard, name, call)
 
     def guard(self, name: str, func: Callable[..., Any], *args: Any) -> Any:
         """Call sync user code, in any thread; report what it raises, and return None then."""
@@ -158,6 +165,45 @@ class Tasks:
             # code cannot be cancelled: if it raises a cancellation, that is somebody else's.
             self._on_loop(self._report, name, error)
         return None
+
+    async def call(self, name: str, where: Context, func: Callable[..., Any], *args: Any) -> Any:
+        """Call sync user code in its context, where this session runs such code; return or raise.
+
+        In a thread it waits for what is called so already. Cancelled then, this abandons the
+        thread: a failure is still logged, but reported to nobody.
+        """
+        if self._threads is None:
+            return where.run(func, *args)
+        return (await self._in_thread(name, where, func, *args))()
+
+    async def guarded_call(
+        self, name: str, where: Context, func: Callable[..., Any], *args: Any
+    ) -> Any:
+        """Like `call`, but report what it raises, and return None then."""
+        if self._threads is None:
+            return self.guard(name, where.run, func, *args)
+        return self.guard(name, await self._in_thread(name, where, func, *args))
+
+    async def until_idle(self) -> None:
+        """Wait until no sync code of this session runs in a thread."""
+        if self._threads is not None:
+            async with self._one_at_a_time:
+                pass
+
+    async def _in_thread(
+        self, name: str, where: Context, func: Callable[..., Any], *args: Any
+    ) -> Callable[[], Any]:
+        assert self._threads is not None
+        late = partial(self._note_late, name)
+        async with self._one_at_a_time:
+            return await self._threads.call(where, func, *args, late=late, last=self._group is None)
+
+    def _note_late(self, name: str, error: BaseException) -> None:
+        # In any thread. These are how a thread learns that its session is over.
+        if isinstance(error, FletPageDisconnectedException | SessionClosed | CancelledError):
+            logger.debug("session %s: %s ended after its session", self._label, name)
+        elif not isinstance(error, SystemExit):
+            log_failure(self._label, name, error)
 
     def _on_loop(self, func: Callable[..., None], *args: Any) -> None:
         if self._door.here():
@@ -204,6 +250,8 @@ class Tasks:
         where = copy_context()
         where.run(context.reset_auto_update)
         where.run(current_slot.set, None)
+        if not self._door.here():
+            back_on_the_loop(where, self._context)
         return where
 
     async def _fulfil(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from contextlib import aclosing
+from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +16,16 @@ from .events import make_event, runs_itself
 from .handlers import Kind, kind_of, takes_argument
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Iterator
     from contextvars import Context
 
     from flet.controls.base_control import BaseControl
 
     from .dispatch import Slot
     from .session import Session
+    from .tasks import Tasks
 
-__all__ = ["HandlerTurn", "delivery_turn", "event_turn", "run_handler"]
+__all__ = ["HandlerTurn", "delivery_turn", "event_turn", "run_main"]
 
 
 class HandlerTurn:
@@ -61,76 +63,112 @@ class HandlerTurn:
         )
 
     async def run(self) -> None:
-        """Run the handler to its end in the calling task. Failures are reported."""
-        if self._kind is Kind.FUNCTION:
-            await self._call()
-        elif self._kind is Kind.GENERATOR:
-            await self._step_through()
-        else:
-            await self._session.tasks.supervise(self._run_to_end, name=self._name)
+        """Run the handler to its end, as seen from the calling task. Failures are reported.
 
-    async def _call(self) -> None:
-        result = self._guard(self._call_and_update)
+        Sync code runs where the session has it run. Cancelled while that is a thread, this
+        leaves it behind.
+        """
+        tasks = self._session.tasks
+        if self._kind.is_async:
+            await tasks.supervise(self._run_to_end, name=self._name)
+            return
+        if self._handler is _nothing:
+            # Not worth a thread: no code of the app runs.
+            tasks.guard(self._name, self._where.run, self._after_step)
+            return
+        call = partial(tasks.guarded_call, self._name, self._where)
+        result = await _run_sync(self._kind, self._handler, self._args, self._after_step, call)
         if result is None:
             return
-        tasks = self._session.tasks
         try:
             tasks.spawn(self._await_result, result, name=self._name, in_context=self._where)
         except SessionClosed:
             # A last handler, such as on_close: it has nobody to wait beside.
             await tasks.supervise(self._await_result, result, name=self._name)
 
-    def _call_and_update(self) -> Any:
-        result = self._handler(*self._args)
-        if inspect.iscoroutine(result):
-            # `on_click=lambda e: page.push_route("/x")`: what it returned is still to be run.
-            return result
-        self._after_step()
-        return None
-
-    async def _step_through(self) -> None:
-        steps = self._guard(self._handler, *self._args)
-        while steps is not None and self._guard(self._advance_and_update, steps):
-            # A step asks for an update that the user sees before the next one runs.
-            await checkpoint()
-
-    def _advance_and_update(self, steps: Any) -> bool:
-        more = _advance(steps)
-        self._after_step()
-        return more
-
     async def _run_to_end(self) -> None:
-        await run_handler(self._handler, self._args, self._after_step)
-        self._after_step()
+        await _run_async(self._kind, self._handler, self._args, self._after_step)
 
     async def _await_result(self, result: Any) -> None:
         await result
         self._after_step()
 
-    def _guard(self, func: Callable[..., Any], *args: Any) -> Any:
-        return self._session.tasks.guard(self._name, self._where.run, func, *args)
 
-
-async def run_handler(
-    handler: Callable[..., Any], args: tuple[Any, ...], after_step: Callable[[], None]
+async def run_main(
+    tasks: Tasks,
+    main: Callable[..., Any],
+    args: tuple[Any, ...],
+    after_step: Callable[[], None],
+    *,
+    name: str,
 ) -> None:
-    """Run a handler of any kind in the calling task; call `after_step` at each `yield`."""
-    kind = kind_of(handler)
+    """Run a `main` of any kind to its end, and raise what it raises.
+
+    An async one runs in the calling task, a sync one where the session runs such code.
+    `after_step` is called at each `yield` and at the end.
+    """
+    kind = kind_of(main)
+    if kind.is_async:
+        await _run_async(kind, main, args, after_step)
+        return
+    call = partial(tasks.call, name, copy_context())
+    result = await _run_sync(kind, main, args, after_step, call)
+    if result is not None:
+        await result
+        after_step()
+
+
+async def _run_async(
+    kind: Kind,
+    handler: Callable[..., Any],
+    args: tuple[Any, ...],
+    after_step: Callable[[], None],
+) -> None:
     if kind is Kind.COROUTINE:
         await handler(*args)
-    elif kind is Kind.ASYNC_GENERATOR:
+    else:
         async with aclosing(handler(*args)) as steps:
             async for _ in steps:
                 after_step()
                 await checkpoint()
-    elif kind is Kind.GENERATOR:
-        for _ in handler(*args):
-            after_step()
-            await checkpoint()
-    else:
-        result = handler(*args)
-        if inspect.iscoroutine(result):
-            await result
+    after_step()
+
+
+async def _run_sync(
+    kind: Kind,
+    handler: Callable[..., Any],
+    args: tuple[Any, ...],
+    after_step: Callable[[], None],
+    call: Callable[..., Awaitable[Any]],
+) -> Any:
+    """Run sync code to its end by `call`; return the coroutine that it returned, or None."""
+    if kind is Kind.FUNCTION:
+        return await call(_call_and_update, handler, args, after_step)
+    steps = _steps(handler, args, after_step)
+    while await call(_advance, steps):
+        # A step asks for an update that the user sees before the next one runs.
+        await checkpoint()
+    return None
+
+
+def _call_and_update(
+    handler: Callable[..., Any], args: tuple[Any, ...], after_step: Callable[[], None]
+) -> Any:
+    result = handler(*args)
+    if inspect.iscoroutine(result):
+        # `on_click=lambda e: page.push_route("/x")`: what it returned is still to be run.
+        return result
+    after_step()
+    return None
+
+
+def _steps(
+    handler: Callable[..., Any], args: tuple[Any, ...], after_step: Callable[[], None]
+) -> Iterator[None]:
+    for _ in handler(*args):
+        after_step()
+        yield
+    after_step()
 
 
 def event_turn(
@@ -182,7 +220,7 @@ def _wanted(control: BaseControl, event: Any) -> bool:
     return verdict is None or bool(verdict)
 
 
-def _advance(steps: Any) -> bool:
+def _advance(steps: Iterator[None]) -> bool:
     for _ in steps:
         return True
     return False

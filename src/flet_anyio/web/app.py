@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from ..flet_app import FletApp
 from ..server import Server, default_server
+from ..session.threads import sync_handlers_setting
 from ..settings import setting
 from .oauth import FletOAuth
 from .static import FletStaticFiles
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
     from ..limits import Limits
+    from ..session.threads import SyncHandlers
 
 __all__ = ["FletAsgi", "app"]
 
@@ -70,6 +72,7 @@ def app(
     *,
     limits: Limits | None = None,
     debug: bool = False,
+    sync_handlers: SyncHandlers = "inline",
 ) -> FletAsgi:
     """Make an ASGI app that serves `main` to browsers. Run it by any ASGI server, or mount it.
 
@@ -96,11 +99,14 @@ def app(
         oauth_state_timeout_seconds: How long a sign-in may take. Default: 600.
         limits: Bounds of the server and of each connection.
         debug: Whether visitors see the text of errors.
+        sync_handlers: Where functions and generators of the app run: "inline", on the event
+            loop, or "thread", in worker threads, one at a time for each session.
 
     What is not given comes from the `FLET_*` variable that upstream reads, if it is set.
 
     Raises:
         ClientMissingError: The web client is not installed.
+        ValueError: There is no such place for sync handlers.
     """
     site = _Site(
         main=main,
@@ -111,6 +117,7 @@ def app(
             upload_endpoint_path or _endpoint("FLET_UPLOAD_HANDLER_ENDPOINT", "upload")
         ).strip("/"),
         secret_key=setting(secret_key, "FLET_SECRET_KEY", str),
+        sync_handlers=sync_handlers_setting(sync_handlers),
         limits=limits,
         debug=debug,
     )
