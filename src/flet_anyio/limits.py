@@ -41,6 +41,8 @@ class Limits:
         ping_timeout: How long an old connection may take to prove that it is alive when
             another one asks for its session.
         close_timeout: How long `on_close` handlers may run when a session ends.
+        stall_warning: How long an app's code may hold the event loop, between one await and
+            the next, before it is named in the log.
         shutdown_grace: How long a server that shuts down waits for `on_disconnect` and
             `on_close` handlers before it cancels them.
     """
@@ -57,6 +59,7 @@ class Limits:
     silence_timeout: float | None = 60
     ping_timeout: float = 5
     close_timeout: float = 5
+    stall_warning: float | None = 0.5
     shutdown_grace: float = 10
 
     def __post_init__(self) -> None:

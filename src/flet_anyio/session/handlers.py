@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Kind", "call_name", "kind_of", "takes_argument"]
+__all__ = ["HandlerName", "Kind", "call_name", "kind_of", "takes_argument"]
 
 
 class Kind(Enum):
@@ -29,6 +29,24 @@ class Kind(Enum):
     @property
     def is_async(self) -> bool:
         return self in (Kind.COROUTINE, Kind.ASYNC_GENERATOR)
+
+
+class HandlerName:
+    """What a handler is called in logs: after its event, or in full, worked out only then."""
+
+    __slots__ = ("_event", "_handler")
+
+    def __init__(self, event: str, handler: Callable[..., Any]) -> None:
+        self._event = event
+        self._handler = handler
+
+    def __str__(self) -> str:
+        return self._event
+
+    @property
+    def in_full(self) -> str:
+        """With the function, for whoever has to find it."""
+        return f"{self._event} ({call_name(self._handler)})"
 
 
 def kind_of(func: Callable[..., Any]) -> Kind:

@@ -31,6 +31,7 @@ from .contact import Contact
 from .dispatch import Dispatcher, give_up_slot
 from .effects import Scheduler
 from .failures import describe, log_failure, text_of
+from .handlers import HandlerName
 from .lifecycle import Lifecycle, Reason, Signal, State
 from .page import Page
 from .tasks import Tasks
@@ -84,7 +85,15 @@ class Session:
         self._last_words = anyio.CancelScope(shield=True)
         self._page = Page(self)  # type: ignore[arg-type]
         threads = owner.threads if client.sync_handlers == "thread" else None
-        self._tasks = Tasks(self.label, self._page, self._door, self._report, self._quit, threads)
+        self._tasks = Tasks(
+            self.label,
+            self._page,
+            self._door,
+            self._report,
+            self._quit,
+            threads=threads,
+            stall_warning=self._limits.stall_warning,
+        )
         self._dispatcher = Dispatcher(self._limits, self._take_turn, self._tasks.until_idle)
         self._scheduler = Scheduler(self._tasks, self._door)
         self._contact = Contact(
@@ -285,7 +294,8 @@ class Session:
 
     def start(self, main: AppCallable, before_main: AppCallable | None) -> None:
         """Run the app for a session that is new and has its first client."""
-        self._tasks.spawn(self._main, main, before_main, name="main")
+        name = HandlerName("main", main)
+        self._tasks.spawn(self._main, main, before_main, name=name)
 
     def detach(self, client: Client) -> None:
         """The client's connection is over. Says nothing when another took its place."""

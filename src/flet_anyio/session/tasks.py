@@ -17,15 +17,17 @@ from ..errors import SessionClosed
 from .dispatch import Slot, current_slot
 from .failures import log_failure
 from .handlers import call_name
+from .stalls import StallWatch
 from .threads import back_on_the_loop, off_the_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
     from concurrent.futures import Executor
 
     from anyio.abc import TaskGroup
 
     from ..compat.door import Door
+    from .handlers import HandlerName
     from .page import Page
     from .threads import HandlerThreads
 
@@ -44,7 +46,8 @@ class Tasks:
     `report(name, error)` is called for each failure that would otherwise reach the task group:
     it ends nothing but the task that failed. `quit()` is called where user code raises
     SystemExit, which ends the session and not the server. `threads` is where sync handlers run,
-    or None when they run on the event loop.
+    or None when they run on the event loop. What holds the loop for longer than `stall_warning`
+    is logged.
     """
 
     def __init__(
@@ -54,7 +57,9 @@ class Tasks:
         door: Door,
         report: Callable[[str, BaseException], None],
         quit: Callable[[], None],
-        threads: HandlerThreads | None = None,
+        *,
+        threads: HandlerThreads | None,
+        stall_warning: float | None,
     ) -> None:
         self._label = label
         self._page = page
@@ -62,6 +67,7 @@ class Tasks:
         self._report = report
         self._quit = quit
         self._threads = threads
+        self._watch = StallWatch(label, stall_warning)
         self._one_at_a_time = anyio.Lock(fast_acquire=True)
         self._group: TaskGroup | None = None
         self._context = copy_context()
@@ -91,9 +97,9 @@ class Tasks:
 
     def spawn(
         self,
-        func: Callable[..., Awaitable[Any]],
+        func: Callable[..., Coroutine[Any, Any, Any]],
         *args: Any,
-        name: str,
+        name: str | HandlerName,
         in_context: Context | None = None,
     ) -> None:
         """Start a child. Only from the session's event loop.
@@ -110,7 +116,12 @@ class Tasks:
         where.run(partial(self._group.start_soon, task, name=f"{self._label}: {name}"))
 
     def spawn_with_slot(
-        self, func: Callable[[], Awaitable[Any]], *, name: str, in_context: Context, slot: Slot
+        self,
+        func: Callable[[], Awaitable[Any]],
+        *,
+        name: str | HandlerName,
+        in_context: Context,
+        slot: Slot,
     ) -> None:
         """Start a child that holds `slot` until it ends or waits for its client."""
         in_context.run(current_slot.set, slot)
@@ -150,9 +161,11 @@ class Tasks:
         call = partial(func, *args, **kwargs)
         executor.submit(self._callers_context().run, off_the_loop, self.guard, name, call)
 
-    def guard(self, name: str, func: Callable[..., Any], *args: Any) -> Any:
+    def guard(self, name: str | HandlerName, func: Callable[..., Any], *args: Any) -> Any:
         """Call sync user code, in any thread; report what it raises, and return None then."""
         try:
+            if self._door.here():
+                return self._watch.call(name, func, *args)
             return func(*args)
         except FletPageDisconnectedException:
             logger.debug("%s reached for a client that is away", name)
@@ -163,10 +176,12 @@ class Tasks:
         except BaseException as error:
             # Supervised: the failure is the app's, is reported, and ends nothing else. Sync
             # code cannot be cancelled: if it raises a cancellation, that is somebody else's.
-            self._on_loop(self._report, name, error)
+            self._on_loop(self._report, str(name), error)
         return None
 
-    async def call(self, name: str, where: Context, func: Callable[..., Any], *args: Any) -> Any:
+    async def call(
+        self, name: str | HandlerName, where: Context, func: Callable[..., Any], *args: Any
+    ) -> Any:
         """Call sync user code in its context, where this session runs such code; return or raise.
 
         In a thread it waits for what is called so already. Cancelled then, this abandons the
@@ -177,7 +192,7 @@ class Tasks:
         return (await self._in_thread(name, where, func, *args))()
 
     async def guarded_call(
-        self, name: str, where: Context, func: Callable[..., Any], *args: Any
+        self, name: str | HandlerName, where: Context, func: Callable[..., Any], *args: Any
     ) -> Any:
         """Like `call`, but report what it raises, and return None then."""
         if self._threads is None:
@@ -191,10 +206,10 @@ class Tasks:
                 pass
 
     async def _in_thread(
-        self, name: str, where: Context, func: Callable[..., Any], *args: Any
+        self, name: str | HandlerName, where: Context, func: Callable[..., Any], *args: Any
     ) -> Callable[[], Any]:
         assert self._threads is not None
-        late = partial(self._note_late, name)
+        late = partial(self._note_late, str(name))
         async with self._one_at_a_time:
             return await self._threads.call(where, func, *args, late=late, last=self._group is None)
 
@@ -211,23 +226,25 @@ class Tasks:
         else:
             self._door.post(func, *args)
 
-    async def supervise(self, func: Callable[..., Awaitable[Any]], *args: Any, name: str) -> None:
+    async def supervise(
+        self, func: Callable[..., Coroutine[Any, Any, Any]], *args: Any, name: str | HandlerName
+    ) -> None:
         """Call async user code; report what it raises. Cancellation passes."""
         try:
-            await func(*args)
+            await self._watch.steps(name, func(*args))
         except FletPageDisconnectedException:
             logger.debug("%s reached for a client that is away", name)
         except SystemExit:
             self._quit()
         except Exception as error:
             # Supervised, as above; cancellation is no Exception.
-            self._report(name, error)
+            self._report(str(name), error)
         except BaseExceptionGroup as group:
-            self._take_apart(name, group)
+            self._take_apart(str(name), group)
         except BaseException as error:
             if isinstance(error, (*_PASSING, get_cancelled_exc_class())):
                 raise
-            self._report(name, error)
+            self._report(str(name), error)
 
     def _take_apart(self, name: str, group: BaseExceptionGroup[Any]) -> None:
         """Quit for a SystemExit in the group, report failures, and let the rest pass."""

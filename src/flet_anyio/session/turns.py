@@ -13,7 +13,7 @@ from flet.controls.context import context
 
 from ..errors import SessionClosed
 from .events import make_event, runs_itself
-from .handlers import Kind, kind_of, takes_argument
+from .handlers import HandlerName, Kind, kind_of, takes_argument
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -46,7 +46,7 @@ class HandlerTurn:
         self._session = session
         self._handler = handler
         self._args = args
-        self._name = name
+        self._name = HandlerName(name, handler)
         self._where = where
         self._after_step = after_step
         self._kind = kind_of(handler)
