@@ -68,6 +68,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self.now = 0.0
+        self.jumps: list[float] = []
         super().__init__(_JumpingSelector(self))
 
     def time(self) -> float:
@@ -85,4 +86,5 @@ class _JumpingSelector(selectors.DefaultSelector):
         ready = super().select(0)
         if not ready:
             self._loop.now += timeout
+            self._loop.jumps.append(self._loop.now)
         return ready

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import logging
+import threading
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.lowlevel
 import flet as ft
 import pytest
 from anyio.lowlevel import checkpoint
 from flet.auth import Authorization, OAuthProvider
+from flet.controls.exceptions import FletPageDisconnectedException
+from flet.messaging.protocol import MessageAction
 
-from backends import VIRTUAL_TIME, backend_options
+from backends import VIRTUAL_TIME, VirtualLoop, backend_options
 from flet_anyio import Limits
 from flet_anyio.session.lifecycle import Reason
 from flet_anyio.testing import Client, InProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.anyio
+
+REAL_SECONDS = 10
+"""For threads, which know nothing of the clock that jumps."""
 
 
 @pytest.fixture(params=VIRTUAL_TIME)
@@ -112,6 +121,86 @@ async def test_a_timeout_of_zero_ends_the_session_at_once() -> None:
         assert session.reason is Reason.EXPIRED
 
 
+async def test_a_timeout_of_zero_means_no_grace() -> None:
+    log: list[Any] = []
+    async with InProcess(logging_main(log), session_timeout_seconds=0) as app:
+        async with app.connect() as client:
+            await client.see("ready")
+            session = app.session
+        async with app.connect(after=client, live=True) as back:
+            await back.see("ready")
+            assert app.session is not session
+            assert log == ["disconnect", ("close", anyio.current_time())]
+
+
+SESSIONS = 10_000
+GROUPS = 4
+
+
+@contextmanager
+def waking() -> Iterator[list[float]]:
+    """The times to which the clock jumps meanwhile: when anything woke that had waited."""
+    loop: Any = anyio.lowlevel.current_token().native_token
+    if isinstance(loop, VirtualLoop):
+        times = loop.jumps = []
+        yield times
+        return
+    import trio
+
+    class Steps(trio.abc.Instrument):
+        def before_task_step(self, task: trio.lowlevel.Task) -> None:
+            now = trio.current_time()
+            if now > (times[-1] if times else began):
+                times.append(now)
+
+    times, began, steps = [], trio.current_time(), Steps()
+    trio.lowlevel.add_instrument(steps)
+    try:
+        yield times
+    finally:
+        trio.lowlevel.remove_instrument(steps)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_ten_thousand_sessions_each_end_on_time_and_nothing_wakes_before() -> None:
+    timeout = 60.0
+    closed: list[float] = []
+
+    def main(page: ft.Page) -> None:
+        # Updates would be most of what this test does.
+        ft.context.disable_auto_update()
+        page.on_disconnect = ft.context.disable_auto_update
+        page.on_close = close
+
+    def close() -> None:
+        ft.context.disable_auto_update()
+        closed.append(anyio.current_time())
+
+    left: list[float] = []
+    registration = {"session_id": None, "page_name": "", "page": {"route": "/"}}
+    async with InProcess(main, session_timeout_seconds=timeout) as app:
+        before = len(anyio.get_running_tasks())
+        for group in range(GROUPS):
+            for _ in range(SESSIONS // GROUPS):
+                async with app.connect(frames=0, register=False) as client:
+                    client.send(MessageAction.REGISTER_CLIENT, registration)
+                    await client.read_one()
+                left.append(anyio.current_time())
+            await anyio.sleep_until(group + 1)
+        assert closed == []
+        assert len(app.sessions) == SESSIONS
+        # The session and its dispatcher each: nothing beside them watches the time.
+        assert len(anyio.get_running_tasks()) == before + 2 * SESSIONS
+        with waking() as times:
+            await anyio.sleep(timeout * 2)
+            assert app.sessions == []
+        assert closed == pytest.approx([when + timeout for when in left], abs=1e-6)
+        assert len(anyio.get_running_tasks()) == before
+        # Once for each group, and once for the sleep above.
+        assert len(times) == GROUPS + 1
+
+
 async def test_a_connected_session_never_expires() -> None:
     log: list[Any] = []
     async with (
@@ -190,6 +279,69 @@ async def test_handlers_are_cancelled_when_the_session_expires() -> None:
         await anyio.sleep(2)
         assert log == ["waits", "ends"]
         assert app.sessions == []
+
+
+async def test_everything_that_runs_for_a_session_ends_when_it_expires() -> None:
+    log: list[tuple[str, str, float]] = []
+    thread_over = threading.Event()
+
+    async def wait(name: str) -> None:
+        log.append((name, "waits", anyio.current_time()))
+        try:
+            await anyio.sleep_forever()
+        finally:
+            log.append((name, "ends", anyio.current_time()))
+
+    def watch(closing: threading.Event) -> None:
+        if closing.wait(REAL_SECONDS):
+            thread_over.set()
+
+    async def call(page: ft.Page) -> None:
+        log.append(("call", "waits", anyio.current_time()))
+        try:
+            await page.session.invoke_method(1, "method", None)
+        except FletPageDisconnectedException:
+            log.append(("call", "ends", anyio.current_time()))
+
+    @ft.component
+    def App() -> ft.Control:  # noqa: N802
+        async def handle() -> None:
+            await wait("handler")
+
+        ft.use_effect(partial(wait, "effect"), [])
+        return ft.Button("handle", on_click=handle)
+
+    async def main(page: ft.Page) -> None:
+        page.on_close = lambda: log.append(("on_close", "runs", anyio.current_time()))
+        page.render(App)
+        page.run_task(wait, "task")
+        page.run_task(call, page)
+        page.run_thread(watch, page.closing)  # type: ignore[attr-defined]
+        await wait("main")
+
+    async with InProcess(main, session_timeout_seconds=60) as app:
+        async with app.connect() as client:
+            client.silent = True
+            await client.click("handle")
+            await reached(lambda: len(log) == 5 and client.calls)
+            await anyio.sleep(100)
+            session = app.session
+        await reached(lambda: not session.attached)
+        left = anyio.current_time()
+        await anyio.sleep(59)
+        assert app.session.open
+        assert not session.closing.is_set()
+        await anyio.sleep(2)
+        assert app.sessions == []
+        assert session.reason is Reason.EXPIRED
+        ends = {name: when for name, what, when in log if what != "waits"}
+        # A call has no one left to answer it as soon as the client is gone.
+        assert ends.pop("call") == left
+        names = {"main", "handler", "task", "effect", "on_close"}
+        assert ends == dict.fromkeys(names, pytest.approx(left + 60))
+        assert log[-1][0] == "on_close"
+        # Threads live in real time: it is told, and ends by itself.
+        assert thread_over.wait(REAL_SECONDS)
 
 
 async def test_on_close_has_a_limited_time(caplog: pytest.LogCaptureFixture) -> None:
