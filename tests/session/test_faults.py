@@ -27,7 +27,7 @@ from flet.messaging.protocol import (
 
 from backends import VIRTUAL_TIME, backend_options
 from flet_anyio import Limits
-from flet_anyio.testing import CallFailed, Client, InProcess, PageModel
+from flet_anyio.testing import Client, InProcess, PageModel
 from flet_anyio.wire.packets import decode_packet
 
 if TYPE_CHECKING:
@@ -191,6 +191,18 @@ class Line:
             self.texts_received.append(body["props"]["value"])
 
 
+class _First(dict[str, Any]):
+    """A client's answers, which does something before it gives any."""
+
+    def __init__(self, first: Callable[[], None]) -> None:
+        super().__init__()
+        self._first = first
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self._first()
+        return super().get(name, default)
+
+
 class Tab:
     """A tab of a browser through all its connections. What is done while it has none waits."""
 
@@ -226,13 +238,8 @@ class Tab:
         if before is not None:
             # The tab listens to one connection; what arrives at the other changes it no more.
             before.client.page = copy.deepcopy(before.client.page)
-        line = self.line
-
-        def ready() -> None:
-            self._send_queued(line)
-            raise CallFailed("Calling ready method of inexistent control")
-
-        client.answers["ready"] = ready
+        # What was queued goes out before the answer to any call.
+        client.answers = _First(partial(self._send_queued, self.line))
         if cut is not None:
             client.drop_after(cut)
         client.register()

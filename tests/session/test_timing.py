@@ -319,7 +319,8 @@ async def test_everything_that_runs_for_a_session_ends_when_it_expires() -> None
         page.run_thread(watch, page.closing)  # type: ignore[attr-defined]
         await wait("main")
 
-    async with InProcess(main, session_timeout_seconds=60) as app:
+    limits = Limits(silence_timeout=None)
+    async with InProcess(main, session_timeout_seconds=60, limits=limits) as app:
         async with app.connect() as client:
             client.silent = True
             await client.click("handle")
