@@ -20,7 +20,7 @@ nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["lint", "types", "tests", "tests_no_trio", "tests_lowest", "browser"]
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
-CODE = ["src", "tests", "examples", "noxfile.py"]
+CODE = ["src", "tests", "examples", "docs", "noxfile.py"]
 CHROMIUM = ["chromium", "chromium-browser", "google-chrome"]
 UV_VARIABLES = {  # by pip's name: uv's name, and what separates its values
     "index-url": ("UV_DEFAULT_INDEX", " "),
