@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any, TypeAlias
 
+import anyio
 import flet as ft
 import pytest
 from anyio.lowlevel import checkpoint
@@ -161,6 +162,67 @@ async def test_where_user_and_app_changed_the_same_the_user_counts() -> None:
             back.reply(back.calls[0], error="no such control")
             await back.until(lambda: back.find("Name")["value"] == "from the user")
             assert field.value == "from the user"
+
+
+async def test_the_users_change_counts_also_when_it_waits_behind_an_event() -> None:
+    busy = anyio.Event()
+
+    def main(page: ft.Page) -> None:
+        async def wait() -> None:
+            await busy.wait()
+
+        page.add(ft.TextField(label="Name"), ft.Button("wait", on_click=wait))
+
+    limits = Limits(events_in_flight=1)
+    async with InProcess(main, limits=limits) as app, app.connect() as client:
+        await client.see("wait")
+        page = app.session.page
+        field = page.controls[0]
+        assert isinstance(field, ft.TextField)
+        client.drop()
+        await client.until(lambda: client.closed)
+        field.value = "from the app"
+        page.update()
+        async with app.connect(after=client, live=True, register=False) as back:
+            back.silent = True
+            back.register()
+            await back.until(lambda: back.calls)
+            await back.click("wait")
+            await back.click("wait")  # and what follows waits behind it
+            back.send(
+                MessageAction.UPDATE_CONTROL_PROPS,
+                {"id": field._i, "props": {"value": "from the user"}},
+            )
+            back.reply(back.calls[0], error="no such control")
+            for _ in range(20):
+                await checkpoint()
+            assert field.value == "from the app"
+            busy.set()
+            await back.until(lambda: back.find("Name")["value"] == "from the user")
+
+
+async def test_what_the_user_did_before_a_refresh_is_shown_after_it() -> None:
+    async with InProcess(field_and_text) as app, app.connect() as client:
+        await client.see("start")
+        field = app.session.page.controls[0]
+        assert isinstance(field, ft.TextField)
+        client.page.root["window"]["e"] = "another page"
+        client.drop()
+        await client.until(lambda: client.closed)
+        async with app.connect(after=client, live=True, register=False) as back:
+            back.silent = True
+            back.register()
+            await back.until(lambda: back.calls)
+            back.send(
+                MessageAction.UPDATE_CONTROL_PROPS,
+                {"id": field._i, "props": {"value": "typed while away"}},
+            )
+            back.reply(back.calls[0])
+            await back.until(
+                lambda: (
+                    "start" in back.texts and back.find("Name").get("value") == "typed while away"
+                )
+            )
 
 
 # --- random programs --------------------------------------------------------------------------

@@ -20,6 +20,8 @@ from .props import apply_props
 from .screen import NO_CONTROL, PING, Screen, call_frame
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from ..limits import Limits
     from ..wire.messages import CallReply, PropertyUpdate, Register
     from ..wire.tokens import ResumeToken
@@ -46,11 +48,12 @@ class Contact:
         tasks: Tasks,
         limits: Limits,
         label: str,
+        in_turn: Callable[[Callable[[], None]], Awaitable[None]],
     ) -> None:
         self.client = client
         self.screen = Screen(page, self._send_update, journal_bytes=limits.journal_bytes)
         self.calls = Calls()
-        self._greeter = Greeter(token, self.screen, tasks, self.calls)
+        self._greeter = Greeter(token, self.screen, tasks, self.calls, in_turn)
         self._lifecycle = lifecycle
         self._tasks = tasks
         self._limits = limits

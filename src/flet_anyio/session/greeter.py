@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from flet.messaging.protocol import MessageAction
 
@@ -15,6 +16,8 @@ from .props import apply_props
 from .screen import NO_CONTROL, call_frame
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from ..wire.messages import PropertyUpdate, Register
     from ..wire.tokens import ResumeToken
     from .calls import Calls
@@ -24,8 +27,26 @@ if TYPE_CHECKING:
 
 __all__ = ["Greeter"]
 
+_PAGE = 1
 _PATIENTLY = {"timeout": 86_400}
 """Seconds that the client itself waits for its stand-in view: as long as its tab is hidden."""
+
+
+class _Crossing:
+    """What the user changed while the app's changes of the same were on their way to the client.
+
+    `replaced` names the properties that the app may have changed; None says all, of all controls.
+    """
+
+    def __init__(self, replaced: frozenset[str] | None) -> None:
+        self._replaced = replaced
+        self.users: dict[int, dict[str, Any]] = {}
+
+    def note(self, update: PropertyUpdate) -> None:
+        names = update.props.keys() if self._replaced is None else self._replaced
+        crossed = {name: update.props[name] for name in names & update.props.keys()}
+        if crossed:
+            self.users.setdefault(update.control_id, {}).update(crossed)
 
 
 class Greeter:
@@ -35,17 +56,26 @@ class Greeter:
     shows another page of this app gets the whole one in two steps: first a stand-in for its
     views, and when it has built that, the views themselves. Its widgets would otherwise stay
     with the controls they know. What is sent between the steps is held back.
+
+    `in_turn` has something done after the client's messages that wait already.
     """
 
-    def __init__(self, token: ResumeToken, screen: Screen, tasks: Tasks, calls: Calls) -> None:
+    def __init__(
+        self,
+        token: ResumeToken,
+        screen: Screen,
+        tasks: Tasks,
+        calls: Calls,
+        in_turn: Callable[[Callable[[], None]], Awaitable[None]],
+    ) -> None:
         self._token = token
+        self._in_turn = in_turn
         self._screen = screen
         self._tasks = tasks
         self._calls = calls
         self._position = Position()
         self._shown: str | None = None
-        self._replaced: frozenset[str] = frozenset()
-        self._overtaken: list[PropertyUpdate] = []
+        self._crossing: _Crossing | None = None
         self.route_changed = False
         self.greeted: Client | None = None
 
@@ -79,15 +109,17 @@ class Greeter:
 
         def send(welcome: Welcome) -> None:
             self.greeted = client
+            self._crossing = None
             for frame in welcome.frames:
                 client.update(frame)
             if welcome.stand_in is not None:
-                waits = (client, welcome.stand_in, welcome.then)
+                self._crossing = _Crossing(None)
+                waits = (client, welcome.stand_in, welcome.then, self._crossing)
                 self._tasks.spawn(self._show_views, *waits, name="a refresh")
                 client.hold()
             elif welcome.replaced:
-                self._replaced = welcome.replaced
-                self._tasks.spawn(self._reconcile, client, name="a resume")
+                self._crossing = _Crossing(welcome.replaced)
+                self._tasks.spawn(self._reconcile, client, self._crossing, name="a resume")
 
         # The marks of one registration say nothing about the next.
         position, self._position = self._position, Position()
@@ -110,29 +142,36 @@ class Greeter:
 
     def overtakes(self, update: PropertyUpdate) -> None:
         """Note a change by the user that may have crossed an update that was sent again."""
-        if self._replaced & update.props.keys():
-            self._overtaken.append(update)
+        crossing, control_id = self._crossing, update.control_id
+        # Of the page itself the client only reports what it alone knows, such as its width.
+        if crossing is not None and control_id in self._screen.index and control_id != _PAGE:
+            crossing.note(update)
 
-    async def _show_views(self, client: Client, stand_in: int, views: list[bytes]) -> None:
+    async def _show_views(
+        self, client: Client, stand_in: int, views: list[bytes], crossing: _Crossing
+    ) -> None:
         with suppress(RuntimeError):  # a view knows no such method: an answer all the same
             await self.call(client, stand_in, **_PATIENTLY)
         client.release(views)
+        # What the user did in the views that are gone came before the answer.
+        await self._in_turn(partial(self._conclude, crossing))
 
-    async def _reconcile(self, client: Client) -> None:
+    async def _reconcile(self, client: Client, crossing: _Crossing) -> None:
         """Where the user and the app changed the same, have the user's change count.
 
         The client sends what the user did while it was away after it was given what it missed,
         and before it answers this call. In its page the app's value stands, here the user's.
         """
-        try:
-            with suppress(RuntimeError):  # there is no such control, says every client
-                await self.call(client, NO_CONTROL)
-            for update in self._overtaken:
-                names = self._replaced & update.props.keys()
-                self._screen.set_again(update.control_id, {n: update.props[n] for n in names})
-        finally:
-            self._replaced = frozenset()
-            self._overtaken.clear()
+        with suppress(RuntimeError):  # there is no such control, says every client
+            await self.call(client, NO_CONTROL)
+        # The answer did not wait behind the user's changes, which may be queued still.
+        await self._in_turn(partial(self._conclude, crossing))
+
+    def _conclude(self, crossing: _Crossing) -> None:
+        if self._crossing is crossing:
+            self._crossing = None
+            for control_id, props in crossing.users.items():
+                self._screen.set_again(control_id, props)
 
     async def call(
         self,

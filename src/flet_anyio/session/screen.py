@@ -137,11 +137,10 @@ class Screen:
         with self._lock:
             if not self._drawn:
                 return
-            patches = [diff(control, previous, parent=parent, path=path, frozen=frozen)]
-            if patches[0]:
-                root = parent._i if parent is not None else control._i
-                self._emit(root, patches[0].operations)
-            self._reindex(patches[0])
+            root = parent._i if parent is not None else control._i
+            patch = diff(control, previous, parent=parent, path=path, frozen=frozen)
+            self._apply(root, patch)
+            patches = [patch]
             if self.journal.full and self._arrears is None:
                 patches.append(self._fall_behind())
         for patch in patches:
@@ -272,12 +271,17 @@ class Screen:
 
     # --- updates ------------------------------------------------------------------------------
 
-    def _emit(self, root: int, operations: list[Any]) -> None:
-        if self._arrears is None:
-            self._dispatch(self._journalled(root, operations))
-        else:
+    def _apply(self, root: int, patch: Patch) -> None:
+        frames: list[bytes] = []
+        if patch and self._arrears is None:
+            frames = self._journalled(root, patch.operations)
+        elif patch:
             # Packing it notes what flet compares with next; what changed is sent later.
-            patch_frame(root, operations)
+            patch_frame(root, patch.operations)
+        # First the index: a client is quick to speak of a control that it was sent.
+        self._reindex(patch)
+        if frames:
+            self._dispatch(frames)
 
     def _dispatch(self, frames: list[bytes]) -> None:
         receipt = self.journal.due()
@@ -291,9 +295,7 @@ class Screen:
         """
         try:
             patch = diff(self.page, self.page)
-            if patch:
-                self._emit(self.page._i, patch.operations)
-            self._reindex(patch)
+            self._apply(self.page._i, patch)
             self._arrears = Arrears(pack_page(self.page))
         except BaseException:
             # Something on the page cannot be drawn. Who comes back gets the page anew.

@@ -104,6 +104,7 @@ class Session:
             tasks=self._tasks,
             limits=self._limits,
             label=self.label,
+            in_turn=self._dispatcher.put,
         )
         self._store = SessionStore()
         self._pubsub_client = PubSubClient(owner.hub, self._id)
