@@ -13,6 +13,7 @@ from anyio import get_cancelled_exc_class
 from flet.controls.context import _context_page, _update_behavior_context_var, context
 from flet.controls.exceptions import FletPageDisconnectedException
 
+from ..compat.loops import name_library
 from ..errors import SessionClosed
 from .dispatch import Slot, current_slot
 from .failures import log_failure
@@ -74,7 +75,8 @@ class Tasks:
         self._context.run(self.enter_context)
 
     def open(self, group: TaskGroup) -> None:
-        """Take children from now on, as tasks of `group`."""
+        """Take children from now on, as tasks of `group`. From a task of the same loop."""
+        self._context.run(name_library)
         self._group = group
 
     def close(self) -> None:
