@@ -15,6 +15,7 @@ from flet.messaging.protocol import MessageAction
 
 from flet_anyio import Limits
 from flet_anyio.testing import Client, InProcess
+from waiting import reached
 
 pytestmark = pytest.mark.anyio
 
@@ -117,6 +118,53 @@ async def test_a_client_that_goes_away_during_a_refresh_is_refreshed_again() -> 
         async with app.connect(after=second, live=True) as third:
             assert not in_place(third)
             await third.see("start", "more")
+
+
+async def test_a_refresh_leaves_nothing_of_the_old_page() -> None:
+    def main(page: ft.Page) -> None:
+        page.theme = ft.Theme(scaffold_bgcolor=ft.Colors.RED)
+        page.overlay.append(ft.Text("over"))
+        page.add(ft.Text("start"))
+
+    async with InProcess(main) as app, app.connect() as client:
+        await client.see("start", "over")
+        page = app.session.page
+        client.drop()
+        await client.until(lambda: client.closed)
+        client.page.root["window"]["e"] = "another page"
+        page.theme = ft.Theme(color_scheme_seed=ft.Colors.GREEN)
+        page.overlay.clear()
+        page.update()
+        async with app.connect(after=client, live=True) as back:
+            await back.see("start")
+            assert back.texts == ["start"]
+            theme = back.page.root["theme"]
+            assert theme["color_scheme_seed"] == "green"
+            assert "scaffold_bgcolor" not in theme
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_refresh_gets_below_a_dialog_that_the_client_still_shows(restarted: bool) -> None:
+    def main(page: ft.Page) -> None:
+        page.add(ft.Text("start"))
+
+    async with InProcess(main) as app, app.connect() as client:
+        await client.see("start")
+        page = app.session.page
+        page.show_dialog(ft.AlertDialog(content=ft.Text("dialog")))
+        await client.see("dialog")
+        client.drop()
+        await client.until(lambda: client.closed)
+        page.pop_dialog()
+        client.page.root["window"]["e"] = "another page"
+        if restarted:
+            app.session.close()
+            await reached(lambda: not app.sessions)
+        async with app.connect(after=client, live=True, register=False) as back:
+            back.silent = True  # never builds the stand-in
+            back.register()
+            await back.until(lambda: back.registered)
+            assert back.page.root["views"][0]["route"] == "/~"
 
 
 async def test_an_update_that_may_have_been_half_done_is_not_repeated() -> None:

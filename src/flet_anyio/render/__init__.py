@@ -1,7 +1,7 @@
 """From controls to bytes: what changed, as a patch, packed for the client. Imports flet only."""
 
 from .compare import compare
-from .encoder import encode_message, encode_page, pack_page
+from .encoder import encode_message, encode_page, encode_with_lists, pack_page
 from .marks import (
     mark_frame,
     mark_operations,
@@ -17,6 +17,7 @@ __all__ = [
     "diff",
     "encode_message",
     "encode_page",
+    "encode_with_lists",
     "mark_frame",
     "mark_operations",
     "only_replaces",

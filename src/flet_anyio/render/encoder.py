@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import msgpack
@@ -16,7 +17,7 @@ from ..wire.packets import message_packet
 if TYPE_CHECKING:
     from flet import Page
 
-__all__ = ["encode_message", "encode_page", "pack_page"]
+__all__ = ["encode_message", "encode_page", "encode_with_lists", "pack_page"]
 
 _encode_object = configure_encode_object_for_msgpack(BaseControl)
 
@@ -40,9 +41,16 @@ def encode_page(page: Page, **window: Any) -> dict[str, Any]:
     `window` holds extra properties for the client's Window control. The client keeps and
     reports properties it does not know, so they tell a later registration what it has seen.
     """
-    fields: dict[str, Any] = _encode_object(page)
-    fields["window"] = {**_encode_object(page.window), **window}
-    return fields
+    encoded: dict[str, Any] = _encode_object(page)
+    encoded["window"] = {**_encode_object(page.window), **window}
+    return encoded
+
+
+def encode_with_lists(control: BaseControl) -> dict[str, Any]:
+    """Return a control as it is sent, but also with its empty lists, which are else left out."""
+    names = (one.name for one in fields(control))
+    lists: dict[str, Any] = {name: [] for name in names if getattr(control, name) == []}
+    return {**lists, **_encode_object(control)}
 
 
 def pack_page(page: Page) -> bytes:

@@ -14,6 +14,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from flet.components.public_utils import unwrap_component
+from flet.controls.base_control import BaseControl
 from flet.controls.core.view import View
 from flet.controls.material.progress_ring import ProgressRing
 from flet.messaging.protocol import (
@@ -27,6 +28,7 @@ from ..render import (
     diff,
     encode_message,
     encode_page,
+    encode_with_lists,
     mark_frame,
     mark_operations,
     only_replaces,
@@ -40,8 +42,6 @@ from .journal import APPLIED, BEGUN, Journal, Position
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from flet.controls.base_control import BaseControl
 
     from ..wire.tokens import ResumeToken
     from .page import Page
@@ -257,7 +257,8 @@ class Screen:
         shown: str | None,
         error: str,
     ) -> Patch:
-        if self._drawn:
+        known = self._drawn
+        if known:
             patch = self._redraw()
         else:
             patch = diff(self.page, None)
@@ -266,7 +267,8 @@ class Screen:
         fields = encode_page(self.page, **self.journal.begin())
         self._arrears = self._cover = None
         reply = RegisterClientResponseBody(token.renew(shown), fields, error)
-        greet(self._refresh(reply) if position.live else Welcome([_reply_frame(reply)]))
+        live = position.live
+        greet(self._refresh(reply, known=known) if live else Welcome([_reply_frame(reply)]))
         return patch
 
     # --- updates ------------------------------------------------------------------------------
@@ -337,30 +339,34 @@ class Screen:
         self.journal.keep(frames)
         return frames
 
-    def _refresh(self, reply: RegisterClientResponseBody) -> Welcome:
-        views = reply.page_patch.pop("views", [])
-        # The client merges: what the page does not have must be said, or it stays.
-        for name in _property_names(type(self.page)):
-            reply.page_patch.setdefault(name, None)
-        stand_in = _stand_in(self._stand_in_route())
+    def _refresh(self, reply: RegisterClientResponseBody, *, known: bool) -> Welcome:
+        fields = reply.page_patch
+        views = fields.pop("views", [])
+        # The client merges the reply with what it shows: what is not in it would stay.
+        properties = {name: fields.pop(name, None) for name in _property_names(type(self.page))}
+        for name, value in fields.items():
+            if isinstance(value, BaseControl):
+                fields[name] = encode_with_lists(value)
+        stand_in = _stand_in(self._stand_in_route(known=known))
         frames = [
-            patch_frame(self.page._i, _replace("views", [stand_in])),
+            patch_frame(self.page._i, _replace(**properties, views=[stand_in])),
             _reply_frame(reply),
         ]
-        then = self._journalled(self.page._i, _replace("views", views))
+        then = self._journalled(self.page._i, _replace(views=views))
         # A client that goes away before it shows them has to begin anew: who knows whether it
         # has built the stand-in.
         self.journal.settle()
         return Welcome(frames, stand_in._i, then)
 
-    def _stand_in_route(self) -> str:
+    def _stand_in_route(self, *, known: bool) -> str:
         # The same route as the view below it keeps the client from sliding one page over the
-        # other; under an open dialog only another route makes it take the view at all.
+        # other; under an open dialog only another route makes it take the view at all. Dialogs
+        # are the page's until the client says that they are closed; what else the client may
+        # show of a page that was not drawn here, nobody knows.
         views = unwrap_component(self.page.views)
         first = views if isinstance(views, View) else unwrap_component(views[0]) if views else None
-        route = first.route if first is not None else "/"
-        dialog_open = any(dialog.open for dialog in self.page._dialogs.controls)
-        return f"{route or '/'}~" if dialog_open else route or "/"
+        route = (first.route if first is not None else None) or "/"
+        return f"{route}~" if self.page._dialogs.controls or not known else route
 
     def _reindex(self, patch: Patch) -> None:
         for control in patch.removed:
@@ -417,8 +423,8 @@ def _reply_frame(reply: RegisterClientResponseBody) -> bytes:
     return encode_message(MessageAction.REGISTER_CLIENT, reply)
 
 
-def _replace(name: str, value: Any) -> list[Any]:
-    return [[_ROOT], [0, _ROOT, name, value]]
+def _replace(**properties: Any) -> list[Any]:
+    return [[_ROOT], *([0, _ROOT, name, value] for name, value in properties.items())]
 
 
 def _property_names(page_class: type[Page]) -> list[str]:
