@@ -36,6 +36,7 @@ __all__ = [
     "REGISTER",
     "Frame",
     "Tab",
+    "differing",
     "find_chromium",
     "launch",
     "open_context",
@@ -55,8 +56,16 @@ _ARGUMENTS = (
     "--disable-sync",
 )
 _TEXT = "document.querySelector('flt-semantics-host')?.innerText || ''"
+# The document has the nodes in the order in which they came to be.
+_LINES = """[...document.querySelectorAll('flt-semantics-host *')]
+    .filter(node => !node.childElementCount && node.innerText)
+    .map(node => ({box: node.getBoundingClientRect(), text: node.innerText.trim()}))
+    .sort((a, b) => a.box.top - b.box.top || a.box.left - b.box.left)
+    .map(node => node.text)"""
 _PRESS = "document.querySelector('flt-semantics-placeholder')?.click()"
 _READABLE = "document.querySelectorAll('flt-semantics').length > 0"
+_FOCUSED = """(({ariaLabel, tagName, value}) => [ariaLabel || tagName, value || ''])(
+    document.activeElement || {tagName: 'nothing'})"""
 
 
 def find_chromium(playwright: Playwright) -> str | None:
@@ -135,16 +144,17 @@ class Tab:
     def open(self, timeout: float = 60) -> None:
         self._began = time.monotonic()
         self.page.goto(self.url, wait_until="commit", timeout=timeout * 1000)
-        self._enable_semantics(timeout)
+        self.enable_semantics(timeout)
 
-    def reload(self, timeout: float = 60) -> None:
+    def reload(self, timeout: float = 60, *, semantics: bool = True) -> None:
         self.page.reload(wait_until="commit", timeout=timeout * 1000)
-        self._enable_semantics(timeout)
+        if semantics:
+            self.enable_semantics(timeout)
 
     def close(self) -> None:
         self.page.close()
 
-    def _enable_semantics(self, timeout: float) -> None:
+    def enable_semantics(self, timeout: float = 60) -> None:
         # Flutter paints on a canvas. Its hidden "Enable accessibility" button makes it put what
         # it shows into the document too, for screen readers.
         placeholder = "flt-semantics-placeholder"
@@ -164,12 +174,24 @@ class Tab:
     def text(self) -> str:
         return str(self.page.evaluate(_TEXT))
 
+    def lines(self) -> list[str]:
+        """The texts from top to bottom."""
+        return list(self.page.evaluate(_LINES))
+
     def value(self, key: str) -> str | None:
         """What follows "key:" on the screen."""
         for line in self.text().splitlines():
             if line.startswith(f"{key}:"):
                 return line.removeprefix(f"{key}:").strip()
         return None
+
+    def focused(self) -> tuple[str, str]:
+        """The label, or else the element's name, of what has the focus; and its value.
+
+        Only a field with the focus shows its value in the document.
+        """
+        label, value = self.page.evaluate(_FOCUSED)
+        return label, value
 
     def count(self, key: str) -> int:
         return int(self.value(key) or 0)
@@ -207,6 +229,16 @@ class Tab:
 
     def click(self, label: str, role: Role = "button") -> None:
         self.page.get_by_role(role, name=label, exact=True).click(timeout=10_000)
+
+    def middle(self, label: str) -> tuple[float, float]:
+        """Where the field or button with this label is."""
+        box = (
+            self.page.get_by_label(label, exact=True)
+            .or_(self.page.get_by_role("button", name=label, exact=True))
+            .bounding_box(timeout=10_000)
+        )
+        assert box is not None
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
     def type_into(self, label: str, text: str) -> None:
         self.page.get_by_label(label, exact=True).click(timeout=10_000)
@@ -269,6 +301,13 @@ def share(png: bytes, *ranges: tuple[int, int]) -> float:
     ]
     both = ImageChops.darker(ImageChops.darker(masks[0], masks[1]), masks[2])
     return both.histogram()[255] / (image.width * image.height)
+
+
+def differing(one: bytes, other: bytes) -> float:
+    """Share of the pixels that differ in two pictures of the same size."""
+    images = [Image.open(io.BytesIO(png)).convert("RGB") for png in (one, other)]
+    same = ImageChops.difference(*images).convert("L").histogram()[0]
+    return 1 - same / (images[0].width * images[0].height)
 
 
 def _decode(payload: str | bytes) -> tuple[int | str, Any]:

@@ -1,6 +1,10 @@
 """Serve demo_app.py, or another app, in one of the ways that the browser tests are run against.
 
 serve_demo.py trio|asyncio|uvicorn PORT UPLOAD_DIR [--renderer skwasm|canvaskit] [--app FILE]
+              [--control PORT]
+
+An app that is to be asked and changed from outside has a function `serve_control`, which is
+called with the port of --control.
 """
 
 from __future__ import annotations
@@ -22,8 +26,12 @@ def main() -> None:
     parser.add_argument("upload_dir")
     parser.add_argument("--renderer")
     parser.add_argument("--app", type=Path, default=Path(__file__).with_name("demo_app.py"))
+    parser.add_argument("--control", type=int)
     options = parser.parse_args()
-    app = runpy.run_path(str(options.app))["main"]
+    names = runpy.run_path(str(options.app))
+    app = names["main"]
+    if options.control is not None:
+        names["serve_control"](options.control)
     settings: dict[str, Any] = {
         "upload_dir": options.upload_dir,
         "secret_key": "not a secret: the server lives as long as its test",
