@@ -87,6 +87,13 @@ def browser(session: nox.Session) -> None:
     _pytest(session, "browser")
 
 
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Ten thousand connections with random faults; takes up to five minutes."""
+    session.install("-e", ".[web,trio,test]")
+    session.run("python", "-m", "soak", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
 def _pytest(session: nox.Session, marks: str) -> None:
     arguments = ["-m", marks, *session.posargs]
     if folder := os.environ.get("FLET_ANYIO_JUNIT_DIR"):

@@ -1,0 +1,1 @@
+"""Ten thousand connections with random faults, on real sockets: `python -m soak --help`."""

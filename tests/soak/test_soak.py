@@ -1,0 +1,46 @@
+"""The soak itself, a little of it, so that it still works when it is needed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="reads /proc"),
+]
+
+TESTS = Path(__file__).parents[1]
+
+
+def soak(*arguments: str) -> subprocess.CompletedProcess[str]:
+    paths = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+    return subprocess.run(
+        [sys.executable, "-m", "soak", *arguments],
+        env=os.environ | {"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.timeout(150)
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_few_hundred_visits_leave_nothing_behind(backend: str) -> None:
+    pytest.importorskip(backend)
+    # So early in a server's life memory says nothing.
+    few = ["--cycles", "300", "--warm", "100", "--visitors", "20", "--growth", "100"]
+    ended = soak(*few, "--minutes", "2", backend)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert f"{backend}: 300 cycles" in ended.stdout
+
+
+@pytest.mark.timeout(150)
+def test_a_broken_promise_is_told() -> None:
+    ended = soak("--cycles", "20", "--warm", "10", "--visitors", "5", "--growth", "-1", "asyncio")
+    assert ended.returncode == 1
+    assert "MiB more memory" in ended.stdout
