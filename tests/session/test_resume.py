@@ -273,6 +273,47 @@ async def test_what_the_user_did_before_a_refresh_is_shown_after_it() -> None:
             )
 
 
+async def test_the_users_change_counts_that_crossed_an_update_the_client_never_got() -> None:
+    async with (
+        InProcess(field_and_text) as app,
+        app.connect(frames=0, register=False) as client,
+    ):
+        client.register()
+        await client.read_one()
+        while "start" not in client.texts:
+            await client.read_one()
+        field = app.session.page.controls[0]
+        assert isinstance(field, ft.TextField)
+        field.value = "from the app"
+        field.update()
+        client.set("Name", value="from the user")
+        await reached(lambda: field.value == "from the user")
+        async with app.connect(after=client, live=True) as back:
+            await back.until(lambda: back.find("Name")["value"] == "from the user")
+
+
+async def test_the_users_change_counts_when_the_client_leaves_before_the_barrier() -> None:
+    async with InProcess(field_and_text) as app, app.connect() as client:
+        await client.see("start")
+        field = app.session.page.controls[0]
+        assert isinstance(field, ft.TextField)
+        client.drop()
+        await client.until(lambda: client.closed)
+        field.value = "from the app"
+        field.update()
+        async with app.connect(after=client, live=True, register=False) as second:
+            second.silent = True
+            second.register()
+            await second.until(lambda: second.calls)
+            second.send(
+                MessageAction.UPDATE_CONTROL_PROPS,
+                {"id": field._i, "props": {"value": "from the user"}},
+            )
+            await reached(lambda: field.value == "from the user")
+        async with app.connect(after=second, live=True) as back:
+            await back.until(lambda: back.find("Name")["value"] == "from the user")
+
+
 # --- random programs --------------------------------------------------------------------------
 
 

@@ -609,3 +609,26 @@ async def test_no_log_says_that_something_failed(caplog: pytest.LogCaptureFixtur
             await client.see("ready")
         await until_over(app)
     assert [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING] == []
+
+
+async def test_a_session_that_ends_takes_no_client() -> None:
+    async def main(page: ft.Page) -> None:
+        page.add(ft.Text("ready"))
+        try:
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(5)
+
+    async with InProcess(main, session_timeout_seconds=10) as app:
+        async with app.connect() as client:
+            await client.see("ready")
+        ending = app.session
+        await anyio.sleep(12)
+        assert ending.reason is Reason.EXPIRED
+        assert ending.closing.is_set()
+        async with app.connect(after=client, live=True) as late:
+            await late.see("ready")
+            assert app.session_of(late) is not ending
+            await anyio.sleep(10)
+            assert not late.closed

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from flet.controls.exceptions import FletPageDisconnectedException
 from flet.messaging.protocol import MessageAction
 
 from ..errors import PeerError
 from ..render import encode_message
 from ..wire.codes import CloseCode
+from .crossing import Crossing
 from .journal import Position
 from .props import apply_props
 from .screen import NO_CONTROL, call_frame
@@ -27,26 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Greeter"]
 
+logger = logging.getLogger(__name__)
+
 _PAGE = 1
 _PATIENTLY = {"timeout": 86_400}
 """Seconds that the client itself waits for its stand-in view: as long as its tab is hidden."""
-
-
-class _Crossing:
-    """What the user changed while the app's changes of the same were on their way to the client.
-
-    `replaced` names the properties that the app may have changed; None says all, of all controls.
-    """
-
-    def __init__(self, replaced: frozenset[str] | None) -> None:
-        self._replaced = replaced
-        self.users: dict[int, dict[str, Any]] = {}
-
-    def note(self, update: PropertyUpdate) -> None:
-        names = update.props.keys() if self._replaced is None else self._replaced
-        crossed = {name: update.props[name] for name in names & update.props.keys()}
-        if crossed:
-            self.users.setdefault(update.control_id, {}).update(crossed)
 
 
 class Greeter:
@@ -75,7 +63,7 @@ class Greeter:
         self._calls = calls
         self._position = Position()
         self._shown: str | None = None
-        self._crossing: _Crossing | None = None
+        self._crossing: Crossing | None = None
         self.route_changed = False
         self.greeted: Client | None = None
 
@@ -113,12 +101,14 @@ class Greeter:
             for frame in welcome.frames:
                 client.update(frame)
             if welcome.stand_in is not None:
-                self._crossing = _Crossing(None)
+                self._crossing = Crossing(None)
                 waits = (client, welcome.stand_in, welcome.then, self._crossing)
                 self._tasks.spawn(self._show_views, *waits, name="a refresh")
                 client.hold()
             elif welcome.replaced:
-                self._crossing = _Crossing(welcome.replaced)
+                self._crossing = Crossing(welcome.replaced)
+                for control_id, props in welcome.said.items():
+                    self._crossing.note(control_id, props)
                 self._tasks.spawn(self._reconcile, client, self._crossing, name="a resume")
 
         # The marks of one registration say nothing about the next.
@@ -145,33 +135,38 @@ class Greeter:
         crossing, control_id = self._crossing, update.control_id
         # Of the page itself the client only reports what it alone knows, such as its width.
         if crossing is not None and control_id in self._screen.index and control_id != _PAGE:
-            crossing.note(update)
+            crossing.note(control_id, update.props)
 
     async def _show_views(
-        self, client: Client, stand_in: int, views: list[bytes], crossing: _Crossing
+        self, client: Client, stand_in: int, views: list[bytes], crossing: Crossing
     ) -> None:
-        with suppress(RuntimeError):  # a view knows no such method: an answer all the same
-            await self.call(client, stand_in, **_PATIENTLY)
-        client.release(views)
+        try:
+            with suppress(RuntimeError):  # a view knows no such method: an answer all the same
+                await self.call(client, stand_in, **_PATIENTLY)
+            client.release(views)
+        except FletPageDisconnectedException:
+            logger.debug("a client left before it could be given its views")
         # What the user did in the views that are gone came before the answer.
         await self._in_turn(partial(self._conclude, crossing))
 
-    async def _reconcile(self, client: Client, crossing: _Crossing) -> None:
+    async def _reconcile(self, client: Client, crossing: Crossing) -> None:
         """Where the user and the app changed the same, have the user's change count.
 
         The client sends what the user did while it was away after it was given what it missed,
         and before it answers this call. In its page the app's value stands, here the user's.
         """
-        with suppress(RuntimeError):  # there is no such control, says every client
+        # There is no such control, says every client. One that leaves before it says so gets the
+        # user's changes when it is back.
+        with suppress(RuntimeError, FletPageDisconnectedException):
             await self.call(client, NO_CONTROL)
         # The answer did not wait behind the user's changes, which may be queued still.
         await self._in_turn(partial(self._conclude, crossing))
 
-    def _conclude(self, crossing: _Crossing) -> None:
+    def _conclude(self, crossing: Crossing) -> None:
         if self._crossing is crossing:
             self._crossing = None
-            for control_id, props in crossing.users.items():
-                self._screen.set_again(control_id, props)
+        for control_id, props in crossing.users.items():
+            self._screen.set_again(control_id, props)
 
     async def call(
         self,

@@ -61,6 +61,11 @@ class Journal:
         self.number = 0
 
     @property
+    def empty(self) -> bool:
+        """Whether the client has confirmed all updates."""
+        return not self._kept
+
+    @property
     def full(self) -> bool:
         """Whether updates should wait for a receipt."""
         return self._limit is not None and self._bytes >= self._limit

@@ -37,6 +37,7 @@ from ..render import (
     replaced_properties,
 )
 from .arrears import Arrears
+from .crossing import Said
 from .events import ControlIndex
 from .journal import APPLIED, BEGUN, Journal, Position
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..wire.tokens import ResumeToken
+    from .crossing import Changes
     from .page import Page
 
 __all__ = ["NO_CONTROL", "PING", "Screen", "Welcome", "call_frame"]
@@ -94,12 +96,14 @@ class Welcome:
         then: The true views, for a live page.
         replaced: Names of the properties that the frames set anew in a page that stays as it
             is; what the user changed in the same places meanwhile is still to come.
+        said: What the user changed before, without having got those frames.
     """
 
     frames: list[bytes]
     stand_in: int | None = None
     then: list[bytes] = dataclasses.field(default_factory=list)
     replaced: frozenset[str] = frozenset()
+    said: Changes = dataclasses.field(default_factory=dict)
 
 
 class Screen:
@@ -117,6 +121,7 @@ class Screen:
         # two locks would be taken in both orders, by the loop and by a thread.
         page._services._lock = self._lock  # type: ignore[assignment]
         self._drawn = False
+        self._said = Said()
         self._arrears: Arrears | None = None
         self._cover: bytes | None = None
 
@@ -164,9 +169,13 @@ class Screen:
         """The client says that it has these values: they need not be sent to it."""
         with self._lock:
             control = self.index.get(control_id)
-            if self._arrears is not None and control is not None:
-                known = {field.name for field in dataclasses.fields(control)}
-                self._arrears.heard(control_id, {n: props[n] for n in known & props.keys()})
+            if control is None or self.journal.empty:
+                return
+            known = control.__dataclass_fields__.keys() & props.keys()
+            props = {name: props[name] for name in known}
+            self._said.note(control_id, props, self.journal.number)
+            if self._arrears is not None:
+                self._arrears.heard(control_id, props)
 
     def ask_receipt(self) -> None:
         """Ask the client what it has, so that it need not be kept any more."""
@@ -178,7 +187,10 @@ class Screen:
     def confirm(self, receipt: str) -> bool:
         """The client has answered for a receipt. Return False when it is none."""
         with self._lock:
-            return self.journal.confirm(receipt)
+            confirmed = self.journal.confirm(receipt)
+            if self.journal.empty:
+                self._said.forget()
+            return confirmed
 
     def set_again(self, control_id: int, props: dict[str, Any]) -> None:
         """Set properties that the client has another value for, as long as they still hold."""
@@ -225,7 +237,8 @@ class Screen:
         with self._lock:
             missed = self.journal.missed(position) if self._drawn else None
             if missed is not None:
-                patch = self._resume(missed, token, greet, error)
+                said = self._said.without(position.applied)
+                patch = self._resume(missed, said, token, greet, error)
             else:
                 patch = self._begin(token, greet, position=position, shown=shown, error=error)
         _run_hooks(patch)
@@ -233,6 +246,7 @@ class Screen:
     def _resume(
         self,
         missed: list[bytes],
+        said: Changes,
         token: ResumeToken,
         greet: Callable[[Welcome], None],
         error: str,
@@ -241,7 +255,7 @@ class Screen:
         if self._arrears is not None:
             more, patch = self._settle(self._arrears)
             missed += more
-        welcome = _resumed(token.value, missed, error)
+        welcome = _resumed(token.value, missed, said, error)
         receipt = self.journal.due()
         if receipt is not None:
             welcome.frames.append(call_frame(NO_CONTROL, receipt))
@@ -265,6 +279,7 @@ class Screen:
             self._drawn = True
             self._reindex(patch)
         fields = encode_page(self.page, **self.journal.begin())
+        self._said.forget()
         self._arrears = self._cover = None
         reply = RegisterClientResponseBody(token.renew(shown), fields, error)
         live = position.live
@@ -407,10 +422,10 @@ def _run_hooks(patch: Patch) -> None:
         raise failures[0]
 
 
-def _resumed(token: str, missed: list[bytes], error: str) -> Welcome:
+def _resumed(token: str, missed: list[bytes], said: Changes, error: str) -> Welcome:
     reply = {"session_id": token, "page_patch": {}, "error": error}
     frames = [*missed, encode_message(MessageAction.REGISTER_CLIENT, reply)]
-    return Welcome(frames, replaced=replaced_properties(missed))
+    return Welcome(frames, replaced=replaced_properties(missed), said=said)
 
 
 def call_frame(control_id: int, call_id: str, **request: int) -> bytes:

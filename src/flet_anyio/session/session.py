@@ -15,7 +15,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
-from anyio import get_cancelled_exc_class
 from flet.controls.context import context
 from flet.controls.exceptions import FletPageDisconnectedException
 from flet.messaging.session_store import SessionStore
@@ -145,7 +144,8 @@ class Session:
     @property
     def open(self) -> bool:
         """Whether it takes a connection."""
-        return self._lifecycle.open
+        expired = self._scope is not None and self._scope.cancel_called
+        return self._lifecycle.open and not expired
 
     @property
     def crashed(self) -> bool:
@@ -221,7 +221,6 @@ class Session:
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Live until closed or expired. Cancelling it closes the session."""
         self._tasks.enter_context()
-        over = Reason.CRASHED
         try:
             async with anyio.create_task_group() as group:
                 self._scope = group.cancel_scope
@@ -233,14 +232,17 @@ class Session:
                     # context, and so the page, until the loop throws such timers away.
                     await anyio.Event().wait()
                 finally:
-                    # Before the group closes: nothing is to find it half closed.
-                    self._tasks.close()
-            over = Reason.EXPIRED
-        except get_cancelled_exc_class():
-            over = Reason.SERVER_SHUTDOWN
-            raise
+                    # Before the children end, which may take a while: nothing is to find the
+                    # session half closed.
+                    self._close(self._why_over(group.cancel_scope))
         finally:
-            await self._finish(over)
+            await self._finish()
+
+    @staticmethod
+    def _why_over(scope: anyio.CancelScope) -> Reason:
+        if scope.deadline <= anyio.current_time():
+            return Reason.EXPIRED
+        return Reason.CRASHED if scope.cancel_called else Reason.SERVER_SHUTDOWN
 
     def close(self, reason: Reason = Reason.CLOSED_BY_APP, detail: str = "") -> None:
         """End the session and all it runs. May be called from any thread; the first call counts.
@@ -274,7 +276,7 @@ class Session:
             SessionClosed: The session ends or has ended.
         """
         before = self.state
-        if not self._lifecycle.fire(Signal.ATTACH):
+        if not self.open or not self._lifecycle.fire(Signal.ATTACH):
             raise SessionClosed("attach a connection")
         self._contact.take(client, instead=before is State.ATTACHED)
         self._expires_at = None
@@ -603,9 +605,9 @@ class Session:
         if self._scope is not None:
             self._scope.cancel()
 
-    async def _finish(self, over: Reason) -> None:
+    async def _finish(self) -> None:
         """Disconnect, run `on_close`, free everything. Shielded, and bounded in time."""
-        self._close(over)
+        self._close(Reason.CRASHED)  # if it is open still: it could not begin
         self._contact.calls.end_all()
         try:
             with self._last_words as scope:
