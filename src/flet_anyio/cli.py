@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .serving.apps import is_asgi
 from .serving.run import run as run_app
 from .serving.script import Script, ScriptError, load
 
@@ -76,7 +77,7 @@ def _settings(script: Script, options: dict[str, Any]) -> dict[str, Any]:
     settings = {
         name: value for name, value in {**script.settings, **given}.items() if value is not None
     }
-    if "assets_dir" not in given:
+    if "assets_dir" not in given and not is_asgi(script.main):
         settings |= _assets(script.directory, settings.get("assets_dir"))
     return settings
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hypercorn.config import Config
 
 from ..compat.door import on_trio
+from ..compat.servers import guard_hypercorn
 
 if TYPE_CHECKING:
     import socket
@@ -45,6 +46,8 @@ async def serve_sockets(
 def _backend_serve() -> Callable[..., Awaitable[Any]]:
     if on_trio():
         from hypercorn.trio import serve as serve_trio
+
+        guard_hypercorn()
 
         return serve_trio
     from hypercorn.asyncio import serve as serve_asyncio

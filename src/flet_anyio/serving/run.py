@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 
-from ..limits import Limits
+from .apps import limits_for
 from .serve import serve
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def run(
         RuntimeError: trio or uvloop is not installed; the message names the extra.
     """
     _require("trio" if backend == "trio" else "uvloop" if uvloop else None)
-    limits = settings.get("limits") or Limits()
+    limits = limits_for(main, settings.get("limits"))
     program = _Program(
         partial(serve, main, host=host, port=port, **settings),
         on_start or _announce,

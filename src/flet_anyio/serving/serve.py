@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from ..limits import Limits
 from ..server import shut_down_default_server
-from ..web.app import FletAsgi, app
+from ..web.app import FletAsgi
+from .apps import as_asgi, limits_for
 from .hypercorn import make_config, serve_sockets
 from .sockets import listen, url_of
 
@@ -17,9 +16,9 @@ if TYPE_CHECKING:
     from anyio.abc import TaskStatus
     from starlette.types import ASGIApp
 
-__all__ = ["serve"]
+    from ..limits import Limits
 
-_ASGI_PARAMETERS = 3
+__all__ = ["serve"]
 
 
 async def serve(
@@ -41,7 +40,7 @@ async def serve(
         main: A Flet app, or an ASGI app.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
-        limits: Bounds of the server.
+        limits: Bounds of the server. Default: those of an app made by `flet_anyio.app`.
         task_status: Given by `tg.start`.
         **settings: As for `flet_anyio.app`, when `main` is a Flet app.
 
@@ -49,9 +48,9 @@ async def serve(
         OSError: The address cannot be listened on.
         TypeError: Settings were given with an ASGI app, which has its own.
     """
-    limits = limits or Limits()
-    asgi = _as_asgi(main, limits, settings)
-    listener = listen(host, port, user_timeout=limits.write_timeout)
+    limits = limits_for(main, limits)
+    asgi = as_asgi(main, limits, settings)
+    listener = listen(host, port, write_timeout=limits.write_timeout)
     url = url_of(listener, host)
     stop = anyio.Event()
     async with anyio.create_task_group() as tasks:
@@ -90,20 +89,3 @@ class _HypercornTask:
             self._stop.set()
         # hypercorn has a grace of its own; this is for what it cannot cancel.
         self._scope.deadline = anyio.current_time() + grace
-
-
-def _as_asgi(main: Any, limits: Limits, settings: dict[str, Any]) -> ASGIApp:
-    if not _is_asgi(main):
-        return app(main, limits=limits, **settings)
-    if settings:
-        names = ", ".join(settings)
-        raise TypeError(f"an ASGI app has its own settings; serve() cannot set {names}")
-    asgi: ASGIApp = main
-    return asgi
-
-
-def _is_asgi(main: Any) -> bool:
-    try:
-        return len(inspect.signature(main).parameters) == _ASGI_PARAMETERS
-    except (TypeError, ValueError):
-        return False

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import socket
 
+from ..compat.tcp import bound_writes
+
 __all__ = ["listen", "url_of"]
 
 _BACKLOG = 1024
 
 
-def listen(host: str, port: int, *, user_timeout: float | None = None) -> socket.socket:
+def listen(host: str, port: int, *, write_timeout: float | None = None) -> socket.socket:
     """Bind and listen. Port 0 takes a free one.
 
-    `user_timeout` is how many seconds the system waits for a peer to take what was sent before
-    it drops the connection. Accepted sockets inherit it; where the system has it, it releases
-    a write that nothing else can cancel.
+    `write_timeout` is how many seconds the system waits for a peer to take anything of what was
+    sent before it drops the connection, where the system has such a bound. That holds for
+    requests too, not for WebSockets only.
 
     Raises:
         OSError: The address is in use, unknown, or not ours to bind.
@@ -26,9 +28,8 @@ def listen(host: str, port: int, *, user_timeout: float | None = None) -> socket
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if user_timeout is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
-            milliseconds = max(1, round(user_timeout * 1000))
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+        if write_timeout is not None:
+            bound_writes(listener, write_timeout)
         listener.bind(address)
         listener.listen(_BACKLOG)
     except BaseException:

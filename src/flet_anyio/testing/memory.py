@@ -52,6 +52,14 @@ class MemoryTransport:
             self.close_code, self.close_reason = code, reason
         self._end()
 
+    def bound_writes(self, seconds: float) -> bool:
+        return False
+
+    def abort(self) -> None:
+        if not self.closed.is_set():
+            self.close_code = 1006
+        self._end()
+
     # --- the client's side --------------------------------------------------------------------
 
     def client_send(self, frame: bytes | str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
+from ..compat.servers import asgi_connection
 from ..errors import TransportClosed
 from .base import PeerInfo
 
@@ -27,6 +28,7 @@ class AsgiTransport:
 
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
+        self._connection = asgi_connection(websocket)
         client = websocket.client
         self.info = PeerInfo(
             url=str(websocket.url),
@@ -38,8 +40,11 @@ class AsgiTransport:
     async def accept(self) -> None:
         # A route may have accepted already, to look at the headers or to add some.
         if self._websocket.application_state is WebSocketState.CONNECTING:
-            with _translating():
+            try:
                 await self._websocket.accept()
+            except Exception as error:
+                # Servers say in many ways that the handshake failed, or that the peer is gone.
+                raise TransportClosed from error
 
     async def receive(self) -> bytes | str:
         with _translating():
@@ -60,6 +65,13 @@ class AsgiTransport:
         except Exception as error:
             # Servers say in many ways that the connection is over already.
             logger.debug("closing a WebSocket: %r", error)
+
+    def bound_writes(self, seconds: float) -> bool:
+        return self._connection is not None and self._connection.bound_writes(seconds)
+
+    def abort(self) -> None:
+        if self._connection is not None:
+            self._connection.abort()
 
 
 @contextmanager

@@ -56,3 +56,15 @@ class Transport(Protocol):
 
     async def close(self, code: int, reason: str) -> None:
         """Say goodbye. Raises nothing, and may be called when the connection is over."""
+
+    def bound_writes(self, seconds: float) -> bool:
+        """Have the connection dropped when the peer takes nothing of what was sent for so long.
+
+        Call it once accepted. Return False where that cannot be had: then `send` needs a bound.
+        """
+
+    def abort(self) -> None:
+        """Drop the connection, with what was not sent, where it can be reached.
+
+        It ends a `send` or `close` that waits for the peer. Raises nothing.
+        """

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, WebSocketRequest
 
+from ..compat.servers import trio_connection
 from ..errors import TransportClosed
 from .base import PeerInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from ..compat.servers import TcpConnection
 
 __all__ = ["TrioWebSocketTransport"]
 
@@ -62,6 +65,18 @@ class TrioWebSocketTransport:
                 await self._connection.aclose(code, reason)
         except TransportClosed:
             pass
+
+    def bound_writes(self, seconds: float) -> bool:
+        connection = self._tcp()
+        return connection is not None and connection.bound_writes(seconds)
+
+    def abort(self) -> None:
+        connection = self._tcp()
+        if connection is not None:
+            connection.abort()
+
+    def _tcp(self) -> TcpConnection | None:
+        return trio_connection(self._connection) if self._connection is not None else None
 
     @property
     def _accepted(self) -> WebSocketConnection:

@@ -11,7 +11,9 @@ from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
+from ..compat.servers import guard_hypercorn
 from ..flet_app import FletApp
+from ..limits import Limits
 from ..server import Server, default_server
 from ..session.threads import sync_handlers_setting
 from ..settings import setting
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
     from starlette.websockets import WebSocket
 
-    from ..limits import Limits
     from ..session.threads import SyncHandlers
 
 __all__ = ["FletAsgi", "app"]
@@ -41,6 +42,11 @@ class FletAsgi(Starlette):
     """A Flet app as an ASGI app. Made by `flet_anyio.app`."""
 
     site: _Site
+
+    @property
+    def limits(self) -> Limits:
+        """Bounds of its server."""
+        return self.site.limits
 
     async def shutdown(self) -> None:
         """Tell all clients to come back later, and end all sessions, within the grace.
@@ -144,6 +150,8 @@ def app(
     )
     routes.append(Mount("/", app=_isolated(static)))
     asgi = FletAsgi(routes=routes, lifespan=site.lifespan)
+    # An app that is mounted gets no startup; the worker that imports this one is loaded by now.
+    guard_hypercorn()
     asgi.site = site
     return asgi
 
@@ -156,14 +164,15 @@ class _Site:
     ) -> None:
         self.upload_path = upload_path
         self.server: Server | None = None
-        self._limits = limits
+        self.limits = limits or Limits()
         self._debug = debug
         self._settings = settings
         self._uploads: FletUpload | None = None
 
     @asynccontextmanager
     async def lifespan(self, asgi: Starlette) -> AsyncIterator[None]:
-        server = Server(limits=self._limits, debug=self._debug)
+        guard_hypercorn()
+        server = Server(limits=self.limits, debug=self._debug)
         async with server:
             self.server = server
             try:
@@ -196,7 +205,7 @@ class _Site:
         return await FletOAuth(lambda: server.oauth).handle(request)
 
     async def _server(self) -> Server:
-        return self.server or await default_server(self._limits, debug=self._debug)
+        return self.server or await default_server(self.limits, debug=self._debug)
 
 
 def _endpoint(variable: str, default: str) -> str:

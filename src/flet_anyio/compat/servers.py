@@ -1,0 +1,170 @@
+"""What servers keep to themselves: the TCP connection under a WebSocket, and that they stop.
+
+ASGI gives an app no way to drop a connection: `send` and `websocket.close` both wait for a peer
+that does not read, on every server, and a `send` that is cancelled leaves the socket open. It
+does not say either when a server begins to stop. Whatever reaches for that into objects of
+hypercorn, uvicorn, Starlette and trio-websocket is in this module; where they are not as
+expected, there is no such connection, and callers do without.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, final
+
+from .tcp import bound_writes
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.websockets import WebSocket
+    from trio_websocket import WebSocketConnection
+
+__all__ = ["TcpConnection", "asgi_connection", "guard_hypercorn", "stopping", "trio_connection"]
+
+logger = logging.getLogger(__name__)
+
+# From the object whose method an ASGI server passes as `send`.
+_ASYNCIO_TRANSPORTS = (
+    attrgetter("transport"),  # uvicorn, each of its protocols
+    attrgetter("send.__self__.send.__self__.writer.transport"),  # hypercorn on asyncio
+)
+_TRIO_STREAM = attrgetter("send.__self__.send.__self__.stream")  # hypercorn on trio
+_HYPERCORN_STOPS = attrgetter("context.terminated.wait")
+
+_LAYERS = 100
+"""Of middleware at most: one that names its own function `send` would be followed for ever."""
+
+
+@final
+class TcpConnection:
+    """What carries one client."""
+
+    def __init__(self, sock: Any, abort: Callable[[], object]) -> None:
+        self._socket = sock
+        self._abort = abort
+
+    def abort(self) -> None:
+        """Drop it at once, with what was not sent. What waits for it, ends. Raises nothing."""
+        self._abort()
+
+    def bound_writes(self, seconds: float) -> bool:
+        """Have the system drop it when the peer takes nothing for so long, if it can."""
+        return bound_writes(self._socket, seconds)
+
+
+def asgi_connection(websocket: WebSocket) -> TcpConnection | None:
+    """The connection under a WebSocket, where it is one of its own and the server is known."""
+    if websocket.scope.get("http_version") != "1.1":
+        return None  # others share one
+    owner = _owner(websocket)
+    for transport_of in _ASYNCIO_TRANSPORTS:
+        if (transport := _maybe(transport_of, owner)) is not None:
+            sock = transport.get_extra_info("socket")
+            return TcpConnection(sock, transport.abort) if sock is not None else None
+    return _trio_tcp(_maybe(_TRIO_STREAM, owner))
+
+
+def trio_connection(connection: WebSocketConnection) -> TcpConnection | None:
+    """The connection under a WebSocket of trio-websocket."""
+    return _trio_tcp(getattr(connection, "_stream", None))
+
+
+def stopping(websocket: WebSocket) -> Callable[[], Awaitable[None]] | None:
+    """A function that waits until the server stops, for a server that tells nobody.
+
+    hypercorn goes on waiting for its connections then, and ends the app's lifespan only
+    after they are gone.
+    """
+    waits: Callable[[], Awaitable[None]] | None = _maybe(_HYPERCORN_STOPS, _owner(websocket))
+    return waits
+
+
+def guard_hypercorn() -> None:
+    """Keep one connection from ending or holding up hypercorn's workers, those that are loaded.
+
+    They look up the class of their connections after the app's startup. There is no setting
+    for it, so a subclass takes the place of the original in hypercorn's modules. May be called
+    at any time before; later calls do nothing.
+    """
+    for module, guard in (("asyncio", _GuardedConnection), ("trio", _GuardedTrioConnection)):
+        worker: Any = sys.modules.get(f"hypercorn.{module}.run")
+        if worker is not None and not issubclass(worker.TCPServer, guard):
+            worker.TCPServer = type("TCPServer", (guard, worker.TCPServer), {})
+
+
+class _GuardedConnection:
+    """Mixed into hypercorn's TCP connection."""
+
+    async def run(self) -> None:
+        """Serve. What fails in a connection ends that connection.
+
+        A WebSocket handshake with a body is enough for an exception that nothing catches, and
+        on trio that ends the process; on asyncio it is a traceback, as is a peer that is lost.
+        """
+        try:
+            await super().run()  # type: ignore[misc]
+        except* OSError as errors:
+            logger.debug("a connection was lost: %r", errors.exceptions[0])
+        except* Exception as errors:
+            logger.warning("a connection failed: %r", errors.exceptions[0])
+            logger.debug("a connection failed", exc_info=errors)
+
+
+class _GuardedTrioConnection(_GuardedConnection):
+    """Mixed into the one on trio."""
+
+    send_lock: Any
+    stream: Any
+    protocol: Any
+
+    async def protocol_send(self, event: Any) -> None:
+        """Send. The original shields this for as long as the peer likes.
+
+        Cancelled, this drops the connection: nothing can follow on half a frame.
+        """
+        import trio
+        from hypercorn.events import Closed, RawData
+
+        if not isinstance(event, RawData):
+            await super().protocol_send(event)  # type: ignore[misc]
+            return
+        async with self.send_lock:
+            await trio.lowlevel.checkpoint_if_cancelled()
+            try:
+                await self.stream.send_all(event.data)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                await self.protocol.handle(Closed())
+            except trio.Cancelled:
+                await trio.aclose_forcefully(self.stream)
+                raise
+
+
+def _owner(websocket: WebSocket) -> Any:
+    """The server's object behind `send`, which middleware wraps in functions."""
+    send = getattr(websocket, "_send", None)
+    for _ in range(_LAYERS):
+        # ASGI's own name for it is what middleware calls it too.
+        names = getattr(getattr(send, "__code__", None), "co_freevars", ())
+        if "send" not in names:
+            break
+        try:
+            send = send.__closure__[names.index("send")].cell_contents  # type: ignore[union-attr]
+        except ValueError:  # not bound yet
+            break
+    return getattr(send, "__self__", None)
+
+
+def _trio_tcp(stream: Any) -> TcpConnection | None:
+    below = getattr(stream, "transport_stream", stream)  # TLS
+    sock = getattr(below, "socket", None)
+    return TcpConnection(sock, sock.close) if sock is not None else None
+
+
+def _maybe(get: Callable[[Any], Any], owner: Any) -> Any:
+    try:
+        return get(owner)
+    except AttributeError:
+        return None

@@ -1,0 +1,29 @@
+"""The system's own bound on writes: it drops a connection whose peer takes nothing."""
+
+from __future__ import annotations
+
+import socket
+from typing import Protocol
+
+__all__ = ["bound_writes"]
+
+
+class _Socket(Protocol):
+    def setsockopt(self, level: int, option: int, value: int, /) -> None: ...
+
+
+def bound_writes(sock: _Socket, seconds: float) -> bool:
+    """Have the system drop the connection when its peer takes nothing for so long.
+
+    What counts is progress: a peer that reads slowly and steadily is kept, however large what
+    is written. Accepted sockets inherit it from a listening one. Linux has it, for TCP; where
+    there is no such thing, return False.
+    """
+    if not hasattr(socket, "TCP_USER_TIMEOUT"):
+        return False
+    try:
+        # 0 would mean the system's default, which is in the range of a quarter of an hour.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, round(seconds * 1000)))
+    except OSError:  # closed already, or a Unix socket
+        return False
+    return True

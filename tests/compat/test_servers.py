@@ -1,0 +1,138 @@
+"""That servers still keep what is looked for where it is looked for."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from typing import Any
+
+import anyio
+import pytest
+from fastapi import FastAPI, WebSocket
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.routing import Mount
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from flet_anyio.compat import servers
+from flet_anyio.compat.servers import asgi_connection, guard_hypercorn, stopping
+from flet_anyio.limits import Limits
+from flet_anyio.serving.hypercorn import make_config, serve_sockets
+from flet_anyio.serving.sockets import listen
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+
+
+async def reveal(websocket: WebSocket) -> None:
+    """Tell the client what is found, and drop the connection when it answers."""
+    await websocket.accept()
+    connection = asgi_connection(websocket)
+    found = {
+        "connection": connection is not None,
+        "bounded": connection is not None and connection.bound_writes(1),
+        "stopping": stopping(websocket) is not None,
+    }
+    await websocket.send_text(json.dumps(found))
+    await websocket.receive_text()
+    assert connection is not None
+    connection.abort()
+
+
+def plain() -> Any:
+    app = FastAPI()
+    app.websocket("/ws")(reveal)
+    return app
+
+
+def wrapped() -> Any:
+    layers = [Middleware(SessionMiddleware, secret_key="x"), Middleware(CORSMiddleware)]
+    return Starlette(routes=[Mount("/", plain(), middleware=layers)], middleware=layers)
+
+
+def visit(port: int) -> tuple[dict[str, bool], ConnectionClosed]:
+    with connect(f"ws://127.0.0.1:{port}/ws") as websocket:
+        found = json.loads(websocket.recv(5))
+        websocket.send("drop")
+        with pytest.raises(ConnectionClosed) as closed:
+            websocket.recv(5)
+    return found, closed.value
+
+
+FOUND = {"connection": True, "bounded": hasattr(socket, "TCP_USER_TIMEOUT")}
+apps = pytest.mark.parametrize("app", [plain, wrapped])
+
+
+@apps
+@pytest.mark.usefixtures("hypercorn_runs")
+async def test_hypercorn(app: Any) -> None:
+    listener = listen("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    stop = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(serve_sockets, app(), listener, make_config(Limits()), stop)
+        found, closed = await anyio.to_thread.run_sync(visit, port)
+        stop.set()
+    assert found == FOUND | {"stopping": True}
+    assert closed.rcvd is None
+
+
+@apps
+@pytest.mark.parametrize("protocol", ["websockets", "websockets-sansio", "wsproto"])
+@pytest.mark.filterwarnings("ignore")  # the first is on its way out
+def test_uvicorn(app: Any, protocol: Any) -> None:
+    import uvicorn
+
+    listener = listen("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(app(), ws=protocol, log_level="warning"))
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    try:
+        found, closed = visit(port)
+    finally:
+        server.should_exit = True
+        thread.join(10)
+    # uvicorn tells apps itself.
+    assert found == FOUND | {"stopping": False}
+    assert closed.rcvd is None
+
+
+def test_a_server_that_is_not_known_has_no_connection_to_reach() -> None:
+    async def send(message: Any) -> None: ...
+
+    async def receive() -> Any: ...
+
+    scope = {"type": "websocket", "http_version": "1.1", "path": "/", "headers": []}
+    websocket = WebSocket(scope, receive, send)
+    assert asgi_connection(websocket) is None
+    assert stopping(websocket) is None
+
+
+def test_middleware_that_names_its_own_function_send_is_not_followed_for_ever() -> None:
+    async def send(message: Any) -> None:
+        await send(message)
+
+    async def receive() -> Any: ...
+
+    scope = {"type": "websocket", "http_version": "1.1", "path": "/", "headers": []}
+    assert asgi_connection(WebSocket(scope, receive, send)) is None
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_hypercorn_is_guarded_once(backend: str) -> None:
+    if backend == "trio":
+        pytest.importorskip("trio")
+    worker = pytest.importorskip(f"hypercorn.{backend}.run")
+    guard_hypercorn()
+    guarded = worker.TCPServer
+    guard_hypercorn()
+    assert worker.TCPServer is guarded
+    kinds = [kind.__module__ for kind in guarded.__mro__]
+    assert kinds.count(servers.__name__) == (2 if backend == "trio" else 1) + 1
+    # What is overridden is still there to be overridden.
+    original = next(kind for kind in guarded.__mro__ if kind.__module__.startswith("hypercorn."))
+    assert {"run", "protocol_send", "_close"} <= vars(original).keys()
