@@ -46,10 +46,16 @@ class Link:
         self._receiving = False
         # Unless something says why: whoever ran the connection was cancelled.
         self._end = Close(CloseCode.SERVICE_RESTART, "the server shuts down")
+        self._write_timeout = limits.write_timeout
+        self._sending = False
 
     async def accept(self) -> None:
         """Finish the handshake."""
         await self._transport.accept()
+        timeout = self.limits.write_timeout
+        if timeout is not None and self._transport.bound_writes(timeout):
+            # The system counts from the last progress, and a frame may take as long as it likes.
+            self._write_timeout = None
 
     async def receive(self) -> bytes | str:
         """Wait for a frame of acceptable size.
@@ -69,13 +75,15 @@ class Link:
 
     async def write(self) -> None:
         """Send what waits in the outbox, each frame in its time, until the end."""
-        timeout = self.limits.write_timeout
+        timeout = self._write_timeout
         while isinstance(item := await self._outbox.get(), bytes):
             with anyio.move_on_after(timeout) as in_time:
+                self._sending = True
                 try:
                     await self._transport.send(item)
                 except TransportClosed:
                     break
+                self._sending = False
             if in_time.cancelled_caught:
                 self.drop(f"a frame was not taken in {timeout} s")
                 break
@@ -150,8 +158,14 @@ class Link:
 
     async def goodbye(self) -> None:
         """Close the transport. Shielded and bounded: it is part of every ending."""
-        with anyio.move_on_after(_GOODBYE, shield=True):
-            await self._transport.close(self._end.code, _short(self._end.reason))
+        if not self._sending:
+            # Servers wait on, when `close` has returned, for a peer that does not read.
+            self._transport.bound_writes(_GOODBYE)
+            with anyio.move_on_after(_GOODBYE, shield=True) as in_time:
+                await self._transport.close(self._end.code, _short(self._end.reason))
+        if self._sending or in_time.cancelled_caught:
+            # Nothing can follow on a frame that was cut.
+            self._transport.abort()
         # Nobody takes what still waits.
         self._outbox.discard()
 
