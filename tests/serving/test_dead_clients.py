@@ -1,0 +1,93 @@
+"""Clients that never read, and clients that read slowly, on every server, on real sockets."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+from websockets.frames import Frame
+
+from programs import COMMANDS, REGISTER, eventually, running, shake_hands
+
+if TYPE_CHECKING:
+    from programs import Program
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="counts file descriptors in /proc"),
+]
+
+MEGABYTE = 1_000_000
+MANY = 10
+
+
+def deaf_client(program: Program) -> socket.socket:
+    """A client that registers and reads no more."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.settimeout(10)
+    sock.connect(program.address)
+    protocol = shake_hands(sock, program.url)
+    protocol.send_binary(REGISTER)
+    sock.sendall(b"".join(protocol.data_to_send()))
+    return sock
+
+
+@pytest.mark.parametrize("server", COMMANDS)
+def test_clients_that_never_read_are_let_go(server: str) -> None:
+    with running(server, bytes=8 * MEGABYTE, write_timeout=1) as program, ExitStack() as clients:
+        before = program.state()
+        for _ in range(MANY):
+            clients.enter_context(deaf_client(program))
+        eventually(lambda: program.state()["sessions"] == MANY)
+
+        # Their sessions wait for them, and nothing else of them is there.
+        eventually(lambda: program.state()["attached"] == 0)
+        assert program.state()["sessions"] == MANY
+        eventually(lambda: program.state()["fds"] == before["fds"])
+        program.end_sessions()
+        eventually(lambda: program.state()["tasks"] == before["tasks"])
+
+
+@pytest.mark.parametrize("server", COMMANDS)
+def test_a_client_that_reads_slowly_is_kept(server: str) -> None:
+    size = 12 * MEGABYTE
+    with (
+        running(server, bytes=size, write_timeout=1) as program,
+        socket.create_connection(program.address, 10) as sock,
+    ):
+        protocol = shake_hands(sock, program.url)
+        protocol.send_binary(REGISTER)
+        sock.sendall(b"".join(protocol.data_to_send()))
+        largest = 0
+        # It takes three times as long as the server is patient.
+        while largest < size:
+            data = sock.recv(200_000)
+            assert data, "dropped"
+            protocol.receive_data(data)
+            for event in protocol.events_received():
+                assert isinstance(event, Frame)
+                largest = max(largest, len(event.data))
+            time.sleep(0.05)
+        assert program.state()["attached"] == 1
+
+
+BODY_IN_A_HANDSHAKE = (
+    "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    "Content-Length: 5\r\n\r\nhello"
+)
+
+
+@pytest.mark.parametrize("server", [name for name in COMMANDS if "uvicorn" not in name])
+def test_a_bad_handshake_ends_no_server(server: str) -> None:
+    with running(server) as program:
+        with socket.create_connection(program.address, 10) as sock:
+            sock.sendall(BODY_IN_A_HANDSHAKE.encode())
+            assert sock.recv(1024).startswith(b"HTTP/1.1 400")
+        assert program.state()["sessions"] == 0
+        assert "Traceback" not in program.text
