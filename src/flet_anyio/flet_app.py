@@ -289,6 +289,11 @@ class FletApp(Connection):
         if self._link is not None:
             self._link.close(code, reason)
 
+    def cut(self) -> None:
+        """End the connection now, whatever waits to be sent. Call it in the loop's thread."""
+        if self._link is not None:
+            self._link.scope.cancel()
+
     # --- inside -------------------------------------------------------------------------------
 
     def _open(self, transport: Transport, server: Server) -> Link:

@@ -26,7 +26,7 @@ from .wire.codes import CloseCode
 from .wire.tokens import TokenSigner
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Hashable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 
     from anyio.abc import TaskGroup
 
@@ -43,6 +43,7 @@ _LAST_STEPS = 10
 
 class _Connection(Protocol):
     def close(self, code: CloseCode, reason: str) -> None: ...
+    def cut(self) -> None: ...
 
 
 class Server(AsyncContextManagerMixin):
@@ -72,6 +73,7 @@ class Server(AsyncContextManagerMixin):
         self._group: TaskGroup | None = None
         self._door: Door | None = None
         self._task: object = None
+        self._followed: set[Callable[[], Awaitable[None]]] = set()
 
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self]:
@@ -165,6 +167,19 @@ class Server(AsyncContextManagerMixin):
         self._connections.discard(connection)
         self._gone()
 
+    def follow(self, stopping: Callable[[], Awaitable[None]]) -> None:
+        """Shut down when `stopping()` returns: then what carries the clients stops.
+
+        Called for each connection; one that is followed already counts once.
+        """
+        if self._group is not None and stopping not in self._followed:
+            self._followed.add(stopping)
+            self._group.start_soon(self._follow, stopping)
+
+    async def _follow(self, stopping: Callable[[], Awaitable[None]]) -> None:
+        await stopping()
+        await self.shutdown()
+
     async def shutdown(self) -> None:
         """Do what leaving the block does, up to the grace. May be called twice."""
         if self._group is None:
@@ -184,6 +199,8 @@ class Server(AsyncContextManagerMixin):
         self._over.set()
 
     async def _cut_short(self) -> None:
+        for connection in list(self._connections):
+            connection.cut()
         for session in self.sessions:
             session.hurry()
         with anyio.CancelScope(shield=True):
