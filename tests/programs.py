@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,10 +20,17 @@ from websockets.client import ClientProtocol
 from websockets.uri import parse_uri
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Iterator
 
-__all__ = ["COMMANDS", "REGISTER", "Program", "eventually", "running", "shake_hands"]
+__all__ = [
+    "COMMANDS",
+    "Program",
+    "deaf_client",
+    "eventually",
+    "register",
+    "running",
+    "shake_hands",
+]
 
 _HERE = Path(__file__).parent
 _URL = re.compile(r"\bon (http://\S+?)/?\s")
@@ -46,7 +54,7 @@ COMMANDS = {
     "uvicorn-uvloop": [*_UVICORN, "--loop", "uvloop", "served_app:app"],
 }
 
-REGISTER = b"\x00" + msgpack.packb(
+_REGISTER = b"\x00" + msgpack.packb(
     [1, {"session_id": None, "page_name": "", "page": {"route": "/", "web": True}}]
 )
 
@@ -123,7 +131,7 @@ class Program:
 
 @contextmanager
 def running(name: str, *, app: str = "app", **settings: float) -> Iterator[Program]:
-    """Run one of COMMANDS. `write_timeout`, `grace` and `bytes` are for `served_app`."""
+    """Run one of COMMANDS. `write_timeout`, `grace`, `bytes`, `stuck` are for `served_app`."""
     environment = dict(os.environ)
     environment |= {f"FLET_ANYIO_TEST_{key.upper()}": str(value) for key, value in settings.items()}
     command = [re.sub(r":app$", f":{app}", word) for word in COMMANDS[name]]
@@ -165,3 +173,21 @@ def shake_hands(sock: socket.socket, url: str) -> ClientProtocol:
         if protocol.handshake_exc is not None:
             raise protocol.handshake_exc
     return protocol
+
+
+def register(sock: socket.socket, url: str) -> ClientProtocol:
+    """Open a WebSocket on a connected socket, and ask for a session."""
+    protocol = shake_hands(sock, url)
+    protocol.send_binary(_REGISTER)
+    sock.sendall(b"".join(protocol.data_to_send()))
+    return protocol
+
+
+def deaf_client(program: Program) -> socket.socket:
+    """A client that registers and reads no more."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.settimeout(10)
+    sock.connect(program.address)
+    register(sock, program.url)
+    return sock

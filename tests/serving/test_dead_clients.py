@@ -6,15 +6,11 @@ import socket
 import sys
 import time
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 import pytest
 from websockets.frames import Frame
 
-from programs import COMMANDS, REGISTER, eventually, running, shake_hands
-
-if TYPE_CHECKING:
-    from programs import Program
+from programs import COMMANDS, deaf_client, eventually, register, running
 
 pytestmark = [
     pytest.mark.slow,
@@ -25,21 +21,14 @@ MEGABYTE = 1_000_000
 MANY = 10
 
 
-def deaf_client(program: Program) -> socket.socket:
-    """A client that registers and reads no more."""
-    sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    sock.settimeout(10)
-    sock.connect(program.address)
-    protocol = shake_hands(sock, program.url)
-    protocol.send_binary(REGISTER)
-    sock.sendall(b"".join(protocol.data_to_send()))
-    return sock
-
-
 @pytest.mark.parametrize("server", COMMANDS)
 def test_clients_that_never_read_are_let_go(server: str) -> None:
     with running(server, bytes=8 * MEGABYTE, write_timeout=1) as program, ExitStack() as clients:
+        # The first client brings what is there for all.
+        with deaf_client(program):
+            eventually(lambda: program.state()["sessions"] == 1)
+        program.end_sessions()
+        eventually(lambda: program.state()["sessions"] == 0)
         before = program.state()
         for _ in range(MANY):
             clients.enter_context(deaf_client(program))
@@ -51,6 +40,7 @@ def test_clients_that_never_read_are_let_go(server: str) -> None:
         eventually(lambda: program.state()["fds"] == before["fds"])
         program.end_sessions()
         eventually(lambda: program.state()["tasks"] == before["tasks"])
+        assert "Traceback" not in program.text
 
 
 @pytest.mark.parametrize("server", COMMANDS)
@@ -60,9 +50,7 @@ def test_a_client_that_reads_slowly_is_kept(server: str) -> None:
         running(server, bytes=size, write_timeout=1) as program,
         socket.create_connection(program.address, 10) as sock,
     ):
-        protocol = shake_hands(sock, program.url)
-        protocol.send_binary(REGISTER)
-        sock.sendall(b"".join(protocol.data_to_send()))
+        protocol = register(sock, program.url)
         largest = 0
         # It takes three times as long as the server is patient.
         while largest < size:

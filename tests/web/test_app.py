@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 import flet_anyio
+from flet_anyio.server import shut_down_default_server
 from flet_anyio.web.app import FletAsgi
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Socket:
 
     def __init__(self, app: Any, path: str, root_path: str = "") -> None:
         self._app = app
-        self._scope = {
+        self.scope = {
             "type": "websocket",
             "path": path,
             "raw_path": path.encode(),
@@ -61,7 +62,7 @@ class Socket:
 
     async def run(self) -> None:
         with self._receive, self._to_app:
-            await self._app(self._scope, self._receive.receive, self._send)
+            await self._app(self.scope, self._receive.receive, self._send)
 
     async def _send(self, message: Any) -> None:
         self.sent.append(message)
@@ -186,3 +187,61 @@ async def test_a_missing_client_is_named_with_its_extra(
 @pytest.mark.usefixtures("client_files")
 async def test_it_is_an_asgi_app_of_its_own_kind() -> None:
     assert isinstance(flet_anyio.app(blank), FletAsgi)
+
+
+@pytest.mark.usefixtures("client_files")
+async def test_a_shutdown_turns_readiness_red_and_sockets_away() -> None:
+    app = flet_anyio.app(blank)
+    async with app.router.lifespan_context(app):
+        assert await get(app, "/-/ready") == (200, "ready")
+        assert await denied(app) is None
+        await app.shutdown()
+        assert await get(app, "/-/ready") == (503, "shutting down")
+        assert await denied(app) == 503
+
+
+@pytest.mark.usefixtures("client_files")
+async def test_an_app_without_a_lifespan_is_as_ready_as_the_loops_server() -> None:
+    pages: list[Any] = []
+    app = flet_anyio.app(pages.append)
+    assert await get(app, "/-/ready") == (200, "ready")
+    await visit(app, "/ws", pages)
+    assert await get(app, "/-/ready") == (200, "ready")
+    await shut_down_default_server()
+    assert await get(app, "/-/ready") == (503, "shutting down")
+
+
+@pytest.mark.usefixtures("client_files")
+@pytest.mark.parametrize(("path", "there"), [("healthy", "/healthy"), ("/a/b/", "/a/b")])
+async def test_the_readiness_route_may_be_elsewhere(path: str, there: str) -> None:
+    app = flet_anyio.app(blank, readiness_path=path)
+    assert await get(app, there) == (200, "ready")
+    assert "flet" in (await get(app, "/-/ready"))[1].lower()
+
+
+@pytest.mark.usefixtures("client_files")
+async def test_the_readiness_route_may_be_nowhere() -> None:
+    app = flet_anyio.app(blank, readiness_path=None)
+    assert "flet" in (await get(app, "/-/ready"))[1].lower()
+
+
+async def get(app: Any, path: str) -> tuple[int, str]:
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        answer = await http.get(path)
+    return answer.status_code, answer.text
+
+
+async def denied(app: Any) -> int | None:
+    """The status with which a WebSocket is turned away, or None when it is let in."""
+    socket = Socket(app, "/ws")
+    socket.scope["extensions"] = {"websocket.http.response": {}}
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(socket.run)
+        await socket.say("websocket.connect")
+        while not socket.sent:
+            await socket.changed.wait()
+        status: int | None = socket.sent[0].get("status")
+        if status is None:
+            await socket.say("websocket.disconnect", code=1001)
+    return status

@@ -13,16 +13,25 @@ import logging
 import sys
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, final
+from weakref import WeakKeyDictionary
 
 from .tcp import bound_writes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from hypercorn.config import Config
     from starlette.websockets import WebSocket
     from trio_websocket import WebSocketConnection
 
-__all__ = ["TcpConnection", "asgi_connection", "guard_hypercorn", "stopping", "trio_connection"]
+__all__ = [
+    "TcpConnection",
+    "asgi_connection",
+    "drop_connections",
+    "guard_hypercorn",
+    "stopping",
+    "trio_connection",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -95,8 +104,27 @@ def guard_hypercorn() -> None:
             worker.TCPServer = type("TCPServer", (guard, worker.TCPServer), {})
 
 
+def drop_connections(config: Config) -> None:
+    """Drop all connections that hypercorn still serves with these settings, if it is guarded.
+
+    On asyncio it waits for them beyond its own bound (since Python 3.12), and then leaves
+    their tasks to the event loop.
+    """
+    for connection in list(_open.get(config, ())):
+        connection.drop()
+
+
+_open: WeakKeyDictionary[Config, set[_GuardedConnection]] = WeakKeyDictionary()
+
+
 class _GuardedConnection:
     """Mixed into hypercorn's TCP connection."""
+
+    config: Config
+    writer: Any
+
+    def drop(self) -> None:
+        self.writer.transport.abort()
 
     async def run(self) -> None:
         """Serve. What fails in a connection ends that connection.
@@ -104,6 +132,8 @@ class _GuardedConnection:
         A WebSocket handshake with a body is enough for an exception that nothing catches, and
         on trio that ends the process; on asyncio it is a traceback, as is a peer that is lost.
         """
+        siblings = _open.setdefault(self.config, set())
+        siblings.add(self)
         try:
             await super().run()  # type: ignore[misc]
         except* OSError as errors:
@@ -111,6 +141,8 @@ class _GuardedConnection:
         except* Exception as errors:
             logger.warning("a connection failed: %r", errors.exceptions[0])
             logger.debug("a connection failed", exc_info=errors)
+        finally:
+            siblings.discard(self)
 
 
 class _GuardedTrioConnection(_GuardedConnection):
@@ -119,6 +151,11 @@ class _GuardedTrioConnection(_GuardedConnection):
     send_lock: Any
     stream: Any
     protocol: Any
+
+    def drop(self) -> None:
+        connection = _trio_tcp(self.stream)
+        if connection is not None:
+            connection.abort()
 
     async def protocol_send(self, event: Any) -> None:
         """Send. The original shields this for as long as the peer likes.

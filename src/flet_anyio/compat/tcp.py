@@ -24,6 +24,6 @@ def bound_writes(sock: _Socket, seconds: float) -> bool:
     try:
         # 0 would mean the system's default, which is in the range of a quarter of an hour.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, round(seconds * 1000)))
-    except OSError:  # closed already, or a Unix socket
+    except (OSError, ValueError):  # a Unix socket, or closed already, which uvloop says so
         return False
     return True

@@ -6,19 +6,28 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from ..compat.servers import drop_connections
 from ..server import shut_down_default_server
 from ..web.app import FletAsgi
 from .apps import as_asgi, limits_for
+from .gate import Gate
 from .hypercorn import make_config, serve_sockets
 from .sockets import listen, url_of
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from anyio.abc import TaskStatus
     from starlette.types import ASGIApp
 
     from ..limits import Limits
 
 __all__ = ["serve"]
+
+_LAST_REQUESTS = 0.5
+"""Seconds for requests under way when all sessions have ended."""
+_LAST_STEPS = 0.3
+"""Seconds for hypercorn to notice that it has no connections any more."""
 
 
 async def serve(
@@ -49,43 +58,47 @@ async def serve(
         TypeError: Settings were given with an ASGI app, which has its own.
     """
     limits = limits_for(main, limits)
-    asgi = as_asgi(main, limits, settings)
+    program = _Program(as_asgi(main, limits, settings), limits)
     listener = listen(host, port, write_timeout=limits.write_timeout)
     url = url_of(listener, host)
-    stop = anyio.Event()
     async with anyio.create_task_group() as tasks:
-        server = _HypercornTask(asgi, listener, limits, stop)
-        tasks.start_soon(server.run)
+        tasks.start_soon(program.run, listener)
         try:
             task_status.started(url)
             await anyio.sleep_forever()
         finally:
-            await server.drain()
+            await program.shut_down()
 
 
-class _HypercornTask:
-    """hypercorn, shielded so that it serves until the sessions have ended."""
+class _Program:
+    """hypercorn with an app, shielded so that it serves until the sessions have ended."""
 
-    def __init__(self, asgi: ASGIApp, listener: Any, limits: Limits, stop: anyio.Event) -> None:
+    def __init__(self, asgi: ASGIApp, limits: Limits) -> None:
         self._asgi = asgi
-        self._listener = listener
-        self._limits = limits
-        self._stop = stop
+        self._gate = Gate(asgi)
+        self._config = make_config(limits)
+        self._stop = anyio.Event()
+        self._ended = anyio.Event()
         self._scope = anyio.CancelScope(shield=True)
 
-    async def run(self) -> None:
+    async def run(self, listener: socket) -> None:
         with self._scope:
-            config = make_config(self._limits)
-            await serve_sockets(self._asgi, self._listener, config, self._stop)
+            try:
+                await serve_sockets(self._gate, listener, self._config, self._stop)
+            finally:
+                self._ended.set()
 
-    async def drain(self) -> None:
-        grace = self._limits.shutdown_grace
+    async def shut_down(self) -> None:
+        """No more WebSockets; clients told and sessions ended; no more requests; the end."""
         with anyio.CancelScope(shield=True):
+            self._gate.shut()
             if isinstance(self._asgi, FletAsgi):
                 await self._asgi.shutdown()
             else:
                 # Flet apps mounted in another one have no server of their own.
                 await shut_down_default_server()
             self._stop.set()
-        # hypercorn has a grace of its own; this is for what it cannot cancel.
-        self._scope.deadline = anyio.current_time() + grace
+            with anyio.move_on_after(_LAST_REQUESTS):
+                await self._ended.wait()
+        drop_connections(self._config)
+        self._scope.deadline = anyio.current_time() + _LAST_STEPS

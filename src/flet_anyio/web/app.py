@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
-from ..compat.servers import guard_hypercorn
+from ..compat.servers import guard_hypercorn, stopping
 from ..flet_app import FletApp
 from ..limits import Limits
 from ..server import Server, default_server
 from ..session.threads import sync_handlers_setting
 from ..settings import setting
+from ..wire.codes import CloseCode
 from .oauth import FletOAuth
 from .static import FletStaticFiles
 from .uploads import FletUpload
@@ -27,13 +29,12 @@ if TYPE_CHECKING:
     from flet.app import AppCallable
     from flet.controls.types import RouteUrlStrategy, WebRenderer
     from starlette.requests import Request
-    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
     from starlette.websockets import WebSocket
 
     from ..session.threads import SyncHandlers
 
-__all__ = ["FletAsgi", "app"]
+__all__ = ["FletAsgi", "app", "refuse"]
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ def app(
     session_timeout_seconds: float | None = None,
     oauth_state_timeout_seconds: float | None = None,
     *,
+    readiness_path: str | None = "-/ready",
     limits: Limits | None = None,
     debug: bool = False,
     sync_handlers: SyncHandlers = "inline",
@@ -103,6 +105,9 @@ def app(
         secret_key: Signs upload URLs. Default: a random one for each start.
         session_timeout_seconds: How long a session lives without a client. Default: 3600.
         oauth_state_timeout_seconds: How long a sign-in may take. Default: 600.
+        readiness_path: Answers 200 while clients are served, and 503 from the moment that a
+            shutdown begins. Pages of an app are named by its authors, and none is likely to
+            begin with a dash alone; None takes the route away.
         limits: Bounds of the server and of each connection.
         debug: Whether visitors see the text of errors.
         sync_handlers: Where functions and generators of the app run: "inline", on the event
@@ -133,6 +138,8 @@ def app(
         WebSocketRoute(f"/{websocket}", site.serve_socket),
         Route(f"/{callback}", site.finish_sign_in),
     ]
+    if readiness_path is not None:
+        routes.append(Route(f"/{readiness_path.strip('/')}", site.ready))
     uploads = setting(upload_dir, "FLET_UPLOAD_DIR", str)
     if uploads:
         site.take_uploads(uploads, max_upload_size)
@@ -164,6 +171,7 @@ class _Site:
     ) -> None:
         self.upload_path = upload_path
         self.server: Server | None = None
+        self._borrowed: Server | None = None
         self.limits = limits or Limits()
         self._debug = debug
         self._settings = settings
@@ -188,12 +196,26 @@ class _Site:
             self._settings["secret_key"] = secrets.token_urlsafe(32)
         self._uploads = FletUpload(upload_dir, max_size, self._settings["secret_key"])
 
+    @property
+    def closing(self) -> bool:
+        """Whether a shutdown has begun."""
+        server = self.server or self._borrowed
+        return server is not None and server.closed
+
+    async def ready(self, request: Request) -> Response:
+        status, text = (503, "shutting down") if self.closing else (200, "ready")
+        return PlainTextResponse(text, status, headers={"Cache-Control": "no-store"})
+
     async def serve_socket(self, websocket: WebSocket) -> None:
+        if self.closing:
+            await refuse(websocket)
+            return
         # Where this app is mounted, which the signature covers, is known by request only.
         endpoint = f"{websocket.scope.get('root_path', '')}/{self.upload_path}"
-        connection = FletApp(
-            server=await self._server(), upload_endpoint_path=endpoint, **self._settings
-        )
+        server = await self._server()
+        if (stops := stopping(websocket)) is not None:
+            server.follow(stops)
+        connection = FletApp(server=server, upload_endpoint_path=endpoint, **self._settings)
         await connection.handle(websocket)
 
     async def upload(self, request: Request) -> Response:
@@ -205,7 +227,19 @@ class _Site:
         return await FletOAuth(lambda: server.oauth).handle(request)
 
     async def _server(self) -> Server:
-        return self.server or await default_server(self.limits, debug=self._debug)
+        if self.server is not None:
+            return self.server
+        self._borrowed = await default_server(self.limits, debug=self._debug)
+        return self._borrowed
+
+
+async def refuse(websocket: WebSocket) -> None:
+    """Turn a WebSocket away: the server shuts down. Clients try again, and may reach another."""
+    if "websocket.http.response" in websocket.scope.get("extensions", {}):
+        headers = {"Retry-After": "1"}
+        await websocket.send_denial_response(Response(status_code=503, headers=headers))
+    else:
+        await websocket.close(CloseCode.SERVICE_RESTART)
 
 
 def _endpoint(variable: str, default: str) -> str:
