@@ -235,6 +235,7 @@ class _Site:
 
 async def refuse(websocket: WebSocket) -> None:
     """Turn a WebSocket away: the server shuts down. Clients try again, and may reach another."""
+    await websocket.receive()  # its request: ASGI has no answer before that
     if "websocket.http.response" in websocket.scope.get("extensions", {}):
         headers = {"Retry-After": "1"}
         await websocket.send_denial_response(Response(status_code=503, headers=headers))
