@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from flet_anyio.compat import servers
-from flet_anyio.compat.servers import asgi_connection, guard_hypercorn, stopping
+from flet_anyio.compat.servers import guard_hypercorn, stopping, websocket_connection
 from flet_anyio.limits import Limits
 from flet_anyio.serving.hypercorn import make_config, serve_sockets
 from flet_anyio.serving.sockets import listen
@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 async def reveal(websocket: WebSocket) -> None:
     """Tell the client what is found, and drop the connection when it answers."""
     await websocket.accept()
-    connection = asgi_connection(websocket)
+    connection = websocket_connection(websocket)
     found = {
         "connection": connection is not None,
         "bounded": connection is not None and connection.bound_writes(1),
@@ -108,7 +108,7 @@ def test_a_server_that_is_not_known_has_no_connection_to_reach() -> None:
 
     scope = {"type": "websocket", "http_version": "1.1", "path": "/", "headers": []}
     websocket = WebSocket(scope, receive, send)
-    assert asgi_connection(websocket) is None
+    assert websocket_connection(websocket) is None
     assert stopping(websocket) is None
 
 
@@ -119,7 +119,7 @@ def test_middleware_that_names_its_own_function_send_is_not_followed_for_ever() 
     async def receive() -> Any: ...
 
     scope = {"type": "websocket", "http_version": "1.1", "path": "/", "headers": []}
-    assert asgi_connection(WebSocket(scope, receive, send)) is None
+    assert websocket_connection(WebSocket(scope, receive, send)) is None
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

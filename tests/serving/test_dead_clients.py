@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import pytest
 from websockets.frames import Frame
 
-from programs import COMMANDS, deaf_client, eventually, register, running
+from programs import COMMANDS, Program, deaf_client, eventually, register, running
 
 pytestmark = [
     pytest.mark.slow,
@@ -19,6 +19,15 @@ pytestmark = [
 
 MEGABYTE = 1_000_000
 MANY = 10
+
+
+def deaf_reader(program: Program) -> socket.socket:
+    """A client that asks for a large file and does not take it."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.connect(program.address)
+    sock.sendall(b"GET /main.dart.wasm HTTP/1.1\r\nHost: x\r\n\r\n")
+    return sock
 
 
 @pytest.mark.parametrize("server", COMMANDS)
@@ -32,6 +41,7 @@ def test_clients_that_never_read_are_let_go(server: str) -> None:
         before = program.state()
         for _ in range(MANY):
             clients.enter_context(deaf_client(program))
+            clients.enter_context(deaf_reader(program))
         eventually(lambda: program.state()["sessions"] == MANY)
 
         # Their sessions wait for them, and nothing else of them is there.

@@ -96,6 +96,16 @@ async def test_an_asgi_app_with_flet_inside_is_served() -> None:
     assert visitor.close_code == 1012
 
 
+async def test_a_download_that_nobody_takes_holds_up_no_end() -> None:
+    with socket.socket() as sock:
+        async with anyio.create_task_group() as tasks:
+            url = httpx.URL(await tasks.start(lambda **kw: flet_anyio.serve(main, port=0, **kw)))
+            sock.connect((url.host, url.port or 0))
+            sock.sendall(b"GET /main.dart.wasm HTTP/1.1\r\nHost: x\r\n\r\n")
+            await anyio.to_thread.run_sync(sock.recv, 1000)
+            tasks.cancel_scope.cancel()
+
+
 async def test_an_asgi_app_takes_no_settings_of_flet() -> None:
     with pytest.raises(TypeError, match="assets_dir"):
         await flet_anyio.serve(Starlette(), port=0, assets_dir="x")

@@ -31,6 +31,7 @@ __all__ = [
     "guard_hypercorn",
     "stopping",
     "trio_connection",
+    "websocket_connection",
 ]
 
 logger = logging.getLogger(__name__)
@@ -64,11 +65,19 @@ class TcpConnection:
         return bound_writes(self._socket, seconds)
 
 
-def asgi_connection(websocket: WebSocket) -> TcpConnection | None:
-    """The connection under a WebSocket, where it is one of its own and the server is known."""
-    if websocket.scope.get("http_version") != "1.1":
-        return None  # others share one
-    owner = _owner(websocket)
+def websocket_connection(websocket: WebSocket) -> TcpConnection | None:
+    """The connection under a WebSocket of an ASGI server."""
+    return asgi_connection(websocket.scope, getattr(websocket, "_send", None))
+
+
+def asgi_connection(asgi_scope: Any, send: Any) -> TcpConnection | None:
+    """The connection under a call of an ASGI app.
+
+    None where the server is not known, or the connection carries others too.
+    """
+    if asgi_scope.get("http_version") not in ("1.0", "1.1"):
+        return None
+    owner = _owner(send)
     for transport_of in _ASYNCIO_TRANSPORTS:
         if (transport := _maybe(transport_of, owner)) is not None:
             sock = transport.get_extra_info("socket")
@@ -87,7 +96,9 @@ def stopping(websocket: WebSocket) -> Callable[[], Awaitable[None]] | None:
     hypercorn goes on waiting for its connections then, and ends the app's lifespan only
     after they are gone.
     """
-    waits: Callable[[], Awaitable[None]] | None = _maybe(_HYPERCORN_STOPS, _owner(websocket))
+    waits: Callable[[], Awaitable[None]] | None = _maybe(
+        _HYPERCORN_STOPS, _owner(getattr(websocket, "_send", None))
+    )
     return waits
 
 
@@ -121,6 +132,7 @@ class _GuardedConnection:
     """Mixed into hypercorn's TCP connection."""
 
     config: Config
+    protocol: Any
     writer: Any
 
     def drop(self) -> None:
@@ -144,13 +156,21 @@ class _GuardedConnection:
         finally:
             siblings.discard(self)
 
+    async def protocol_send(self, event: Any) -> None:
+        """Send. To the original, a peer that the system gave up on is the app's failure."""
+        from hypercorn.events import Closed
+
+        try:
+            await super().protocol_send(event)  # type: ignore[misc]
+        except OSError:
+            await self.protocol.handle(Closed())
+
 
 class _GuardedTrioConnection(_GuardedConnection):
     """Mixed into the one on trio."""
 
     send_lock: Any
     stream: Any
-    protocol: Any
 
     def drop(self) -> None:
         connection = _trio_tcp(self.stream)
@@ -166,7 +186,7 @@ class _GuardedTrioConnection(_GuardedConnection):
         from hypercorn.events import Closed, RawData
 
         if not isinstance(event, RawData):
-            await super().protocol_send(event)  # type: ignore[misc]
+            await super().protocol_send(event)
             return
         async with self.send_lock:
             await trio.lowlevel.checkpoint_if_cancelled()
@@ -179,16 +199,15 @@ class _GuardedTrioConnection(_GuardedConnection):
                 raise
 
 
-def _owner(websocket: WebSocket) -> Any:
+def _owner(send: Any) -> Any:
     """The server's object behind `send`, which middleware wraps in functions."""
-    send = getattr(websocket, "_send", None)
     for _ in range(_LAYERS):
         # ASGI's own name for it is what middleware calls it too.
         names = getattr(getattr(send, "__code__", None), "co_freevars", ())
         if "send" not in names:
             break
         try:
-            send = send.__closure__[names.index("send")].cell_contents  # type: ignore[union-attr]
+            send = send.__closure__[names.index("send")].cell_contents
         except ValueError:  # not bound yet
             break
     return getattr(send, "__self__", None)

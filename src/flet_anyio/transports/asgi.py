@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
-from ..compat.servers import asgi_connection
+from ..compat.servers import websocket_connection
 from ..errors import TransportClosed
 from .base import PeerInfo
 
@@ -28,7 +28,7 @@ class AsgiTransport:
 
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
-        self._connection = asgi_connection(websocket)
+        self._connection = websocket_connection(websocket)
         client = websocket.client
         self.info = PeerInfo(
             url=str(websocket.url),

@@ -12,7 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
-from ..compat.servers import guard_hypercorn, stopping
+from ..compat.servers import asgi_connection, guard_hypercorn, stopping
 from ..flet_app import FletApp
 from ..limits import Limits
 from ..server import Server, default_server
@@ -48,6 +48,15 @@ class FletAsgi(Starlette):
     def limits(self) -> Limits:
         """Bounds of its server."""
         return self.site.limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        timeout = self.limits.write_timeout
+        if scope["type"] == "http" and timeout is not None:
+            # Servers wait for ever for who asks for a large file and never reads it.
+            connection = asgi_connection(scope, send)
+            if connection is not None:
+                connection.bound_writes(timeout)
+        await super().__call__(scope, receive, send)
 
     async def shutdown(self) -> None:
         """Tell all clients to come back later, and end all sessions, within the grace.
