@@ -18,13 +18,14 @@ import anyio
 import flet as ft
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
 
 import flet_anyio
 from flet_anyio.session.lifecycle import Reason
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.websockets import WebSocket
 
 _SIZE = int(os.environ.get("FLET_ANYIO_TEST_BYTES", "0"))
 _LIMITS = flet_anyio.Limits(
@@ -75,6 +76,13 @@ def _sessions() -> list[Any]:
 
 app = flet_anyio.app(main, limits=_LIMITS)
 app.router.routes[:0] = [Route("/state", state), Route("/end", end)]
+
+
+async def handle(websocket: WebSocket) -> None:
+    await flet_anyio.FletApp(main=main).handle(websocket)
+
+
+bare = Starlette(routes=[WebSocketRoute("/ws", handle)])
 mounted = Starlette(routes=[Mount("/", flet_anyio.app(main, limits=_LIMITS))])
 
 

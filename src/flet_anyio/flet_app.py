@@ -153,6 +153,8 @@ class FletApp(Connection):
         """
         transport = open_transport(websocket)
         server = self._server = self._server or await default_server(self._limits)
+        if transport.stopping is not None:
+            server.follow(transport.stopping)
         link = self._open(transport, server)
         server.enter(self)
         try:

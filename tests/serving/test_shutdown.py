@@ -85,6 +85,17 @@ def test_all_clients_are_told_to_come_back(server: str) -> None:
         assert program.said.count("disconnected") == MANY
 
 
+@pytest.mark.parametrize("app", ["mounted", "bare"])
+@pytest.mark.parametrize("server", [name for name in COMMANDS if name.startswith(("run", "hyp"))])
+def test_clients_of_apps_with_no_lifespan_are_told_too(server: str, app: str) -> None:
+    with running(server, app=app, grace=GRACE) as program:
+        crowd = Crowd(program, 10)
+        signalled = anyio.run(crowd.end)
+        assert crowd.codes == [1012] * 10
+        ends_in_time(program, signalled, GRACE)
+        assert program.said.count("closed") == 10
+
+
 @pytest.mark.parametrize("server", COMMANDS)
 def test_sessions_that_do_not_end_are_waited_for_no_longer_than_the_grace(server: str) -> None:
     with running(server, grace=2, stuck=1) as program:

@@ -10,6 +10,8 @@ import anyio
 from ..errors import TransportClosed
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from ..transports.base import PeerInfo
 
 __all__ = ["MemoryTransport"]
@@ -22,6 +24,8 @@ class MemoryTransport:
     buffer of `frames` frames: with a small one, a client that does not read blocks the server,
     as one behind a socket would.
     """
+
+    stopping: Callable[[], Awaitable[None]] | None = None
 
     def __init__(self, info: PeerInfo, *, frames: float = math.inf) -> None:
         self.info = info

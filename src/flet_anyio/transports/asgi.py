@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
-from ..compat.servers import websocket_connection
+from ..compat.servers import stopping, websocket_connection
 from ..errors import TransportClosed
 from .base import PeerInfo
 
@@ -29,6 +29,7 @@ class AsgiTransport:
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
         self._connection = websocket_connection(websocket)
+        self.stopping = stopping(websocket)
         client = websocket.client
         self.info = PeerInfo(
             url=str(websocket.url),

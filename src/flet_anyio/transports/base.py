@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
 __all__ = ["PeerInfo", "Transport"]
 
@@ -44,6 +44,8 @@ class Transport(Protocol):
     """
 
     info: PeerInfo
+    stopping: Callable[[], Awaitable[None]] | None
+    """Waits until what carries the connection stops, where that is not told otherwise."""
 
     async def accept(self) -> None:
         """Finish the handshake."""

@@ -12,7 +12,7 @@ from ..errors import TransportClosed
 from .base import PeerInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from ..compat.servers import TcpConnection
 
@@ -21,6 +21,8 @@ __all__ = ["TrioWebSocketTransport"]
 
 class TrioWebSocketTransport:
     """One connection of `trio_websocket.serve_websocket`, accepted or still a request."""
+
+    stopping: Callable[[], Awaitable[None]] | None = None
 
     def __init__(self, websocket: WebSocketRequest | WebSocketConnection) -> None:
         self._request: WebSocketRequest | None = None

@@ -12,7 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
-from ..compat.servers import asgi_connection, guard_hypercorn, stopping
+from ..compat.servers import asgi_connection, guard_hypercorn
 from ..flet_app import FletApp
 from ..limits import Limits
 from ..server import Server, default_server
@@ -221,10 +221,9 @@ class _Site:
             return
         # Where this app is mounted, which the signature covers, is known by request only.
         endpoint = f"{websocket.scope.get('root_path', '')}/{self.upload_path}"
-        server = await self._server()
-        if (stops := stopping(websocket)) is not None:
-            server.follow(stops)
-        connection = FletApp(server=server, upload_endpoint_path=endpoint, **self._settings)
+        connection = FletApp(
+            server=await self._server(), upload_endpoint_path=endpoint, **self._settings
+        )
         await connection.handle(websocket)
 
     async def upload(self, request: Request) -> Response:
