@@ -169,8 +169,10 @@ class FletApp(Connection):
         finally:
             if self._session is not None:
                 self._session.detach(self)
-            await link.goodbye()
-            server.leave(self)
+            try:
+                await link.goodbye()
+            finally:
+                server.leave(self)
 
     def send_message(self, message: Message) -> None:
         """Put a protocol message on its way to the client. May be called from any thread.

@@ -34,8 +34,9 @@ class Limits:
         outbox_bytes: What may wait to be sent to one client. A call or a data frame beyond it
             fails with `OutboxFull`; an update beyond it drops the connection, and the client
             gets the whole page when it is back.
-        write_timeout: How long one frame may take to be written; then the connection is
-            dropped and the session waits for its client to come back.
+        write_timeout: How long a client may take nothing of what is sent to it; then the
+            connection is dropped and the session waits for its client to come back. Where the
+            system cannot tell (all but TCP on Linux), how long one frame may take.
         silence_timeout: How long a client may say nothing. After half of it the client is asked
             whether it is there; when it still says nothing, the connection is dropped.
         ping_timeout: How long an old connection may take to prove that it is alive when

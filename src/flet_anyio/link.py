@@ -47,6 +47,7 @@ class Link:
         # Unless something says why: whoever ran the connection was cancelled.
         self._end = Close(CloseCode.SERVICE_RESTART, "the server shuts down")
         self._write_timeout = limits.write_timeout
+        self._system_bounds = False
         self._sending = False
 
     async def accept(self) -> None:
@@ -56,6 +57,7 @@ class Link:
         if timeout is not None and self._transport.bound_writes(timeout):
             # The system counts from the last progress, and a frame may take as long as it likes.
             self._write_timeout = None
+            self._system_bounds = True
 
     async def receive(self) -> bytes | str:
         """Wait for a frame of acceptable size.
@@ -95,8 +97,8 @@ class Link:
         """Drop the connection when the client says nothing for `Limits.silence_timeout`.
 
         Half of that time before, `ask` is called, to have the client say something; it returns
-        False when there is nothing to ask yet. While the server itself does not read, the
-        client's silence means nothing.
+        False when there is nothing to ask yet. Silence means nothing while the server itself does
+        not read, or while the client still takes what it was sent: the write bound sees to that.
         """
         timeout = self.limits.silence_timeout
         if timeout is None:
@@ -109,7 +111,12 @@ class Link:
     async def _silent(self, seconds: float) -> bool:
         heard = self._received
         await anyio.sleep(seconds)
-        return self._receiving and self._received == heard
+        return self._receiving and self._received == heard and not self._writes()
+
+    def _writes(self) -> bool:
+        if self._system_bounds:
+            return self._transport.unconfirmed() > 0
+        return self._sending and self._write_timeout is not None
 
     def fail(self, error: PeerError) -> None:
         """End the connection for what the peer did, without sending what waits."""

@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, final
 from weakref import WeakKeyDictionary
 
-from .tcp import bound_writes
+from .tcp import bound_writes, unconfirmed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -63,6 +63,10 @@ class TcpConnection:
     def bound_writes(self, seconds: float) -> bool:
         """Have the system drop it when the peer takes nothing for so long, if it can."""
         return bound_writes(self._socket, seconds)
+
+    def unconfirmed(self) -> int:
+        """How many bytes of what was sent the peer's system has not confirmed."""
+        return unconfirmed(self._socket)
 
 
 def websocket_connection(websocket: WebSocket) -> TcpConnection | None:

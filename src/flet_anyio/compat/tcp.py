@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
+import struct
+import sys
 from typing import Protocol
 
-__all__ = ["bound_writes"]
+__all__ = ["bound_writes", "unconfirmed"]
 
 
 class _Socket(Protocol):
+    def fileno(self) -> int: ...
     def setsockopt(self, level: int, option: int, value: int, /) -> None: ...
 
 
@@ -27,3 +30,17 @@ def bound_writes(sock: _Socket, seconds: float) -> bool:
     except (OSError, ValueError):  # a Unix socket, or closed already, which uvloop says so
         return False
     return True
+
+
+def unconfirmed(sock: _Socket) -> int:
+    """How many bytes of what was sent the peer's system has not confirmed. Linux knows; else 0."""
+    if sys.platform != "linux":
+        return 0
+    import fcntl
+    import termios
+
+    try:
+        answer = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, struct.pack("i", 0))
+    except (OSError, ValueError):  # closed already
+        return 0
+    return int(struct.unpack("i", answer)[0])

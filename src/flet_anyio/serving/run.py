@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 
+from ..compat.exit import leave_at_exit
 from .apps import limits_for
 from .serve import serve
 
@@ -40,7 +41,8 @@ def run(
 
     The first signal shuts down in order, as cancelling `flet_anyio.serve` does; a second one
     ends the program at once. Code that goes on although it was cancelled is named in the log
-    after the grace, and the program ends without it, with status 1.
+    after the grace, and the program ends without it, with status 1. So it does with threads that
+    go on when the program has come to its end.
 
     Args:
         main: A Flet app, or an ASGI app.
@@ -88,6 +90,7 @@ class _Program:
     def ended(self) -> None:
         if self._last_resort is not None:
             self._last_resort.cancel()
+            leave_at_exit(_MARGIN, _leave)
 
     async def _cancel_on_signal(self, scope: anyio.CancelScope) -> None:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:

@@ -59,6 +59,9 @@ class MemoryTransport:
     def bound_writes(self, seconds: float) -> bool:
         return False
 
+    def unconfirmed(self) -> int:
+        return 0
+
     def abort(self) -> None:
         if not self.closed.is_set():
             self.close_code = 1006

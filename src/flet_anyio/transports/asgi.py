@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
-from starlette.websockets import WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocketState
 
 from ..compat.servers import stopping, websocket_connection
 from ..errors import TransportClosed
 from .base import PeerInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from starlette.websockets import WebSocket
 
 __all__ = ["AsgiTransport"]
 
 logger = logging.getLogger(__name__)
+
+# Starlette and the servers say with RuntimeError that the connection is over already.
+_OVER = (RuntimeError, OSError, anyio.BrokenResourceError, anyio.ClosedResourceError)
 
 
 class AsgiTransport:
@@ -48,8 +48,10 @@ class AsgiTransport:
                 raise TransportClosed from error
 
     async def receive(self) -> bytes | str:
-        with _translating():
+        try:
             message = await self._websocket.receive()
+        except _OVER as error:
+            raise TransportClosed from error
         if message["type"] == "websocket.disconnect":
             raise TransportClosed(message.get("code"))
         # Servers leave out the kind that is not there, or set it to None.
@@ -57,8 +59,12 @@ class AsgiTransport:
         return frame if frame is not None else message.get("text") or ""
 
     async def send(self, frame: bytes) -> None:
-        with _translating():
+        try:
             await self._websocket.send_bytes(frame)
+        except Exception as error:
+            # Servers say in many ways that the connection is over, or about to be: hypercorn on
+            # trio that its reader is about to answer the peer, while this waits for it.
+            raise TransportClosed from error
 
     async def close(self, code: int, reason: str) -> None:
         try:
@@ -70,17 +76,9 @@ class AsgiTransport:
     def bound_writes(self, seconds: float) -> bool:
         return self._connection is not None and self._connection.bound_writes(seconds)
 
+    def unconfirmed(self) -> int:
+        return self._connection.unconfirmed() if self._connection is not None else 0
+
     def abort(self) -> None:
         if self._connection is not None:
             self._connection.abort()
-
-
-@contextmanager
-def _translating() -> Iterator[None]:
-    try:
-        yield
-    except WebSocketDisconnect as error:
-        raise TransportClosed(error.code) from error
-    except (RuntimeError, OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
-        # Starlette and the servers say with RuntimeError that the connection is over already.
-        raise TransportClosed from error

@@ -65,6 +65,9 @@ class Transport(Protocol):
         Call it once accepted. Return False where that cannot be had: then `send` needs a bound.
         """
 
+    def unconfirmed(self) -> int:
+        """How many bytes of what was sent the peer's system has not confirmed; 0 if unknown."""
+
     def abort(self) -> None:
         """Drop the connection, with what was not sent, where it can be reached.
 

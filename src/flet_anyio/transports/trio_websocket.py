@@ -72,6 +72,10 @@ class TrioWebSocketTransport:
         connection = self._tcp()
         return connection is not None and connection.bound_writes(seconds)
 
+    def unconfirmed(self) -> int:
+        connection = self._tcp()
+        return connection.unconfirmed() if connection is not None else 0
+
     def abort(self) -> None:
         connection = self._tcp()
         if connection is not None:
