@@ -62,7 +62,7 @@ def tests_no_trio(session: nox.Session) -> None:
     """The tests where trio is not installed: asyncio needs none of it."""
     session.install("-e", ".[web,test]")
     session.run("python", "-c", "import importlib.util as u; assert not u.find_spec('trio')")
-    _pytest(session, "not browser")
+    _pytest(session, "not browser and not slow")
 
 
 @nox.session(python=PYTHONS[0])
@@ -84,7 +84,7 @@ def browser(session: nox.Session) -> None:
     if not required and not any(map(shutil.which, CHROMIUM)):
         session.skip("there is no Chromium; FLET_ANYIO_REQUIRE_BROWSER=1 takes Playwright's own")
     session.install("-e", ".[web,trio,test,browser]")
-    _pytest(session, "browser")
+    _pytest(session, "browser", workers=2)
 
 
 @nox.session
@@ -94,8 +94,8 @@ def soak(session: nox.Session) -> None:
     session.run("python", "-m", "soak", *session.posargs, env={"PYTHONPATH": "tests"})
 
 
-def _pytest(session: nox.Session, marks: str) -> None:
-    arguments = ["-m", marks, *session.posargs]
+def _pytest(session: nox.Session, marks: str, *, workers: int = 4) -> None:
+    arguments = ["-m", marks, "-n", "auto", f"--maxprocesses={workers}", *session.posargs]
     if folder := os.environ.get("FLET_ANYIO_JUNIT_DIR"):
         arguments.append(f"--junitxml={Path(folder, session.name)}.xml")
     session.run("pytest", *arguments)

@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("--renderer")
     parser.add_argument("--app", type=Path, default=Path(__file__).with_name("demo_app.py"))
     parser.add_argument("--control", type=int)
+    parser.add_argument("--journal-bytes", type=int, help="few: most updates wait for receipts")
     options = parser.parse_args()
     names = runpy.run_path(str(options.app))
     app = names["main"]
@@ -38,6 +39,8 @@ def main() -> None:
         "web_renderer": options.renderer,
         "debug": True,
     }
+    if options.journal_bytes is not None:
+        settings["limits"] = flet_anyio.Limits(journal_bytes=options.journal_bytes)
     if options.server == "uvicorn":
         asgi = flet_anyio.app(app, **settings)
         uvicorn.run(asgi, port=options.port, log_level="warning")

@@ -14,6 +14,7 @@ import pytest
 from sites import HERE, SERVERS, command, free_port, probe, require_chromium, serving
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 DROPS = os.environ.get("FLET_ANYIO_BROWSER_DROPS", "25")
@@ -31,7 +32,8 @@ SCENARIOS = {
     "uvicorn": "drops,half_open,overflow,blind,looks,typing,duplicate",
     "canvaskit": "changes",
 }
-FUZZED = ["hypercorn-trio", "canvaskit"]
+# With and without room for updates that the client has not confirmed.
+FUZZED = [("hypercorn-trio", ["--journal-bytes", "1000"]), ("canvaskit", [])]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,9 +48,11 @@ def with_control(server: str) -> tuple[list[str], str]:
     return [*SERVERS[server], "--app", app, "--control", control], control
 
 
-def resume_probe(server: str, folder: Path, scenarios: str, *options: str) -> None:
+def resume_probe(
+    server: str, folder: Path, scenarios: str, *options: str, settings: Sequence[str] = ()
+) -> None:
     arguments, control = with_control(server)
-    with serving(arguments, folder) as site:
+    with serving([*arguments, *settings], folder) as site:
         options = ("--control", control, *options)
         timeout = 200 + FUZZ_TIMEOUT
         probe(site.url, scenarios, *options, script="resume_probe.py", timeout=timeout)
@@ -60,10 +64,14 @@ def test_resume(server: str, tmp_path: Path) -> None:
     resume_probe(server, tmp_path, SCENARIOS[server])
 
 
-@pytest.mark.parametrize("server", FUZZED)
-def test_fuzz(server: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("server", "settings"), FUZZED, ids=["hypercorn-trio", "canvaskit"])
+def test_fuzz(server: str, settings: Sequence[str], tmp_path: Path) -> None:
     seed = ["--seed", SEED] if SEED else []
-    resume_probe(server, tmp_path, "fuzz", "--drops", DROPS, *seed)
+    resume_probe(server, tmp_path, "fuzz", "--drops", DROPS, *seed, settings=settings)
+
+
+def test_changes_that_become_one(tmp_path: Path) -> None:
+    resume_probe("uvicorn", tmp_path, "changes", settings=["--journal-bytes", "100"])
 
 
 def test_restart(tmp_path: Path) -> None:
