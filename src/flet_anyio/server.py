@@ -37,6 +37,7 @@ __all__ = ["Server", "default_server", "shut_down_default_server"]
 
 logger = logging.getLogger(__name__)
 
+_ITSELF = "the session"
 _LAST_STEPS = 10
 """How often code that was cancelled after the grace may run before it is named."""
 
@@ -134,7 +135,7 @@ class Server(AsyncContextManagerMixin):
         registry.add(session)
         self._sessions.add(session)
         try:
-            await self._group.start(self._run, session)
+            await self._group.start(self._run, session, name=f"{session.label}: {_ITSELF}")
         except BaseException:
             registry.forget(session)
             raise
@@ -210,9 +211,14 @@ class Server(AsyncContextManagerMixin):
 
     def _name_those_that_stay(self) -> None:
         """Log where the code stands that goes on although it was cancelled."""
-        labels = tuple(f"{session.label}: " for session in self._sessions)
-        for task in anyio.get_running_tasks():
-            if labels and task.name and task.name.startswith(labels):
+        for session in self._sessions:
+            here = f"{session.label}: "
+            stuck = [
+                task for task in anyio.get_running_tasks() if (task.name or "").startswith(here)
+            ]
+            # The session's own task waits for its children, and last handlers run in it.
+            children = [task for task in stuck if task.name != here + _ITSELF]
+            for task in children or stuck:
                 logger.error(
                     "session %s was cancelled and goes on, here:\n%s",
                     task.name,

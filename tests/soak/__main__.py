@@ -165,7 +165,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="soak", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--cycles", type=int, default=10_000, help="shared by the backends")
+    parser.add_argument("--cycles", type=int, default=20_000, help="shared by the backends")
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     parser.add_argument("--visitors", type=int, default=60, help="of each server at a time")
     parser.add_argument("--warm", type=int, default=1000, help="cycles before memory counts")

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 from flet.controls.context import context
-from flet.controls.exceptions import FletPageDisconnectedException
 from flet.messaging.session_store import SessionStore
 from flet.pubsub.pubsub_client import PubSubClient
 
@@ -26,6 +25,7 @@ from ..render import encode_page
 from ..wire.codes import CloseCode
 from ..wire.messages import CallReply
 from ..wire.tokens import ResumeToken
+from .app_run import AppRun
 from .contact import Contact
 from .dispatch import Dispatcher, give_up_slot
 from .effects import Scheduler
@@ -34,7 +34,7 @@ from .handlers import HandlerName
 from .lifecycle import Lifecycle, Reason, Signal, State
 from .page import Page
 from .tasks import Tasks
-from .turns import delivery_turn, event_turn, run_main
+from .turns import delivery_turn, event_turn
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -114,8 +114,9 @@ class Session:
         self.closing = threading.Event()
         self._disconnect_due = False
         self._close_client = False
-        self._started = False
-        self._crash = ""
+        self._app = AppRun(
+            self._page, self._contact, self._tasks, label=self.label, debug=owner.debug
+        )
         self._over = ""
 
     def __repr__(self) -> str:
@@ -150,7 +151,7 @@ class Session:
     @property
     def crashed(self) -> bool:
         """Whether `main` or `before_main` failed. The session lives on, to be looked at."""
-        return bool(self._crash)
+        return bool(self._app.failure)
 
     @property
     def reason(self) -> Reason | None:
@@ -282,14 +283,12 @@ class Session:
         self._expires_at = None
         if self._scope is not None:
             self._scope.deadline = math.inf
-        if not self._started:
-            # main() greets it, once before_main() is done.
-            self._page.client_ip = client.client_ip
-            self._page.client_user_agent = client.user_agent
-            return
+        self._page.client_ip = client.client_ip
+        self._page.client_user_agent = client.user_agent
+        if not self._app.begun:
+            return  # before_main() comes first
         self._contact.greet()
-        if self._crash:
-            self.error(self._crash)
+        self._app.show_failure()
         if announce:
             self.post_event(self._page, "connect")
         if self._contact.route_changed:
@@ -298,7 +297,8 @@ class Session:
     def start(self, main: AppCallable, before_main: AppCallable | None) -> None:
         """Run the app for a session that is new and has its first client."""
         name = HandlerName("main", main)
-        self._tasks.spawn(self._main, main, before_main, name=name)
+        update = partial(self.update_after_event, self._page)
+        self._tasks.spawn(self._app.run, main, before_main, update, name=name)
 
     def detach(self, client: Client) -> None:
         """The client's connection is over. Says nothing when another took its place."""
@@ -546,41 +546,6 @@ class Session:
     def refuse(self, what: str, error: Exception) -> None:
         """The client sent values that fit no type: log it and close its connection."""
         self._contact.refuse(what, error)
-
-    async def _main(self, main: AppCallable, before_main: AppCallable | None) -> None:
-        failed = ""
-        if before_main is not None:
-            failed = await self._before_main(before_main)
-        self._started = True
-        if self.attached:
-            self._contact.greet(failed)
-        if failed:
-            self._show_crash(failed)
-            return
-        try:
-            context.reset_auto_update()
-            update = partial(self.update_after_event, self._page)
-            await run_main(self._tasks, main, (self._page,), update, name="main")
-        except FletPageDisconnectedException:
-            logger.debug("session %s: main() reached for a client that is away", self.label)
-        except Exception as error:
-            # Supervised: the session stays, so that a developer can look at what main() built.
-            log_failure(self.label, "main", error)
-            self._show_crash(describe(error, debug=self._owner.debug))
-
-    def _show_crash(self, message: str) -> None:
-        # Also to those who come later: the page is not what it should be.
-        self._crash = message
-        self.error(message)
-
-    async def _before_main(self, before_main: AppCallable) -> str:
-        try:
-            args = (self._page,)
-            await run_main(self._tasks, before_main, args, lambda: None, name="before_main")
-        except Exception as error:
-            log_failure(self.label, "before_main", error)
-            return describe(error, debug=self._owner.debug)
-        return ""
 
     def _report(self, name: str, error: BaseException) -> None:
         log_failure(self.label, name, error)
