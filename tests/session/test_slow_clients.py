@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import anyio
 import flet as ft
 import pytest
 
-from flet_anyio import Limits
+from flet_anyio import Limits, OutboxFull
 from flet_anyio.testing import Client, InProcess
 from waiting import reached
 
@@ -249,3 +250,48 @@ async def test_random_edits_and_pauses_end_with_the_same_page(seed: int) -> None
             await reached(lambda: reloaded.registered)
             again = [(node.id, node.type, node.texts) for node in reloaded.page.nodes()]
             assert sorted(shown) == sorted(again)
+
+
+# --- what cannot wait -------------------------------------------------------------------------
+
+
+async def test_a_call_beyond_the_bound_fails_at_its_caller() -> None:
+    limits = Limits(outbox_bytes=2_000)
+    async with (
+        InProcess(main, limits=limits) as app,
+        app.connect(frames=0, register=False) as client,
+    ):
+        client.register()
+        while "start" not in client.texts:
+            await client.read_one()
+        session = app.session
+        async with anyio.create_task_group() as tasks:
+            call = session.invoke_method
+            tasks.start_soon(call, 1, "method", {"text": "x" * 1_500}, 60)
+            await anyio.wait_all_tasks_blocked()  # the writer has taken it, and waits
+            tasks.start_soon(call, 1, "method", {"text": "x" * 1_500}, 60)
+            await reached(lambda: session.pending_calls == 2)
+            with pytest.raises(OutboxFull, match=r"Limits\.outbox_bytes"):
+                await call(1, "method", {"text": "x" * 1_500}, 60)
+            assert session.pending_calls == 2
+            assert session.attached
+            tasks.cancel_scope.cancel()
+        assert session.pending_calls == 0
+
+
+async def test_a_data_frame_beyond_the_bound_fails_at_its_sender() -> None:
+    limits = Limits(outbox_bytes=2_000)
+    async with (
+        InProcess(main, limits=limits) as app,
+        app.connect(frames=0, register=False) as client,
+    ):
+        client.register()
+        while "start" not in client.texts:
+            await client.read_one()
+        channel = app.connections[0].data_channel_for(7)
+        channel.send(b"x" * 1_500)
+        await anyio.wait_all_tasks_blocked()  # the writer has taken it, and waits
+        channel.send(b"x" * 1_500)
+        with pytest.raises(OutboxFull):
+            channel.send(b"x" * 1_500)
+        assert app.session.attached

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from functools import partial
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from flet_anyio import OutboxFull
+from flet_anyio.compat.door import Door
+from flet_anyio.transports import Close, Outbox
+from flet_anyio.wire.codes import CloseCode
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_frames_come_out_as_they_went_in() -> None:
+    outbox = Outbox(None, Door())
+    for frame in (b"one", b"two"):
+        outbox.put(frame)
+    assert [await outbox.get(), await outbox.get()] == [b"one", b"two"]
+
+
+async def test_what_is_too_much_is_refused_and_nothing_is_lost() -> None:
+    outbox = Outbox(5, Door())
+    outbox.put(b"four")
+    with pytest.raises(OutboxFull) as full:
+        outbox.put(b"ty")
+    assert (full.value.waiting, full.value.limit) == (4, 5)
+    assert "Limits.outbox_bytes" in str(full.value)
+    assert await outbox.get() == b"four"
+    outbox.put(b"ty")
+    assert await outbox.get() == b"ty"
+
+
+async def test_one_frame_larger_than_the_limit_goes_alone() -> None:
+    outbox = Outbox(5, Door())
+    outbox.put(b"a large one")
+    with pytest.raises(OutboxFull):
+        outbox.put(b"x")
+    assert await outbox.get() == b"a large one"
+
+
+async def test_held_frames_count_and_come_after_those_that_release_them() -> None:
+    outbox = Outbox(5, Door())
+    outbox.hold()
+    outbox.put(b"held")
+    with pytest.raises(OutboxFull):
+        outbox.put(b"more")
+    outbox.put(b"!", urgent=True)
+    assert await outbox.get() == b"!"
+    outbox.release([b"first"])
+    assert [await outbox.get(), await outbox.get()] == [b"first", b"held"]
+
+
+async def test_after_the_end_frames_are_dropped_and_the_first_word_counts() -> None:
+    outbox = Outbox(None, Door())
+    outbox.put(b"last")
+    outbox.end(Close(CloseCode.NORMAL, "first word"))
+    outbox.end(Close(CloseCode.SERVICE_RESTART, "second word"))
+    outbox.put(b"too late")
+    assert await outbox.get() == b"last"
+    assert await outbox.get() == Close(CloseCode.NORMAL, "first word")
+
+
+async def test_it_is_filled_from_threads() -> None:
+    outbox = Outbox(None, Door())
+    async with anyio.create_task_group() as tasks:
+        put = partial(outbox.put, b"from a thread")
+        tasks.start_soon(anyio.to_thread.run_sync, put)
+        with anyio.fail_after(5):
+            assert await outbox.get() == b"from a thread"
+
+
+async def test_a_cancelled_reader_takes_nothing_with_it() -> None:
+    outbox = Outbox(None, Door())
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(outbox.get)
+        await anyio.wait_all_tasks_blocked()
+        tasks.cancel_scope.cancel()
+    outbox.put(b"for the next")
+    assert await outbox.get() == b"for the next"
