@@ -13,7 +13,11 @@ __all__ = ["MuxedChannel"]
 
 
 class MuxedChannel(DataChannel):
-    """One channel of one connection. `send` may be called from any thread."""
+    """One channel between a control and its widget. `send` may be called from any thread.
+
+    It outlives a connection when the client comes back with its page. What is sent while the
+    client is away is dropped.
+    """
 
     def __init__(
         self, channel_id: int, send: Callable[[int, bytes], None], forget: Callable[[int], None]
@@ -23,6 +27,11 @@ class MuxedChannel(DataChannel):
         self._forget = forget
         self._handler: Callable[[bytes], None] | None = None
         self._closed = False
+
+    def carry(self, send: Callable[[int, bytes], None], forget: Callable[[int], None]) -> None:
+        """Go on over another connection of the same client."""
+        self._send = send
+        self._forget = forget
 
     def on_bytes(self, handler: Callable[[bytes], None] | None) -> None:
         """Call `handler(payload)` for what the client sends; None for nobody."""

@@ -273,10 +273,23 @@ class FletApp(Connection):
         if self._link is not None:
             self._link.send(frame, urgent=urgent)
 
-    def update(self, frame: bytes) -> None:
+    def welcome(self, frames: list[bytes]) -> None:
+        """Put on its way what answers the registration."""
+        if self._link is not None:
+            self._link.welcome(frames)
+
+    def update(self, frames: list[bytes]) -> None:
         """Put an update on its way, or drop the connection."""
         if self._link is not None:
-            self._link.update(frame)
+            self._link.update(frames)
+
+    def continue_channels(self, before: object) -> None:
+        """The client's page stays as it is: its channels go on over this connection."""
+        if isinstance(before, FletApp) and before is not self:
+            for channel_id, channel in before._channels.items():
+                channel.carry(self.send_data_channel_frame, self.unregister_data_channel)
+                self._channels[channel_id] = channel
+            before._channels = {}
 
     def hold(self) -> None:
         """Keep back what is sent from now on."""
@@ -342,6 +355,8 @@ class FletApp(Connection):
         raise PeerError(CloseCode.POLICY_VIOLATION, f"no registration within {timeout} s")
 
     async def _act(self, session: Session, message: ClientMessage | DataPacket) -> None:
+        if session.connection is not self:
+            return  # another connection took over, or the session ends
         session.token.confirm()
         match message:
             case ControlEvent():
@@ -402,17 +417,21 @@ class FletApp(Connection):
 
 async def _find(registry: Registry, request: Register) -> Session | None:
     """The session that this client may have back, if any."""
-    session = registry.find(request.session_id)
-    if session is None:
-        return None
-    live = session.shown_in(request)
-    if session.attached and not live and await session.client_answers():
-        # A duplicated tab: it copied the token, and the tab that it was copied from is alive.
-        return None
-    if session.crashed and not live:
+    while (session := registry.find(request.session_id)) is not None:
+        there = session.connection
+        if session.shown_in(request):
+            return session
+        if there is None:
+            break
+        if await session.client_answers():
+            # A duplicated tab: it copied the token, and the tab that it was copied from is alive.
+            return None
+        if session.connection is there:
+            break
+        # Another one was as quick, and is asked in its turn.
+    if session is not None and session.crashed:
         # The user loads a page again that had failed: a fresh start is what they ask for.
         session.close(Reason.REPLACED)
-    # Another connection may have been here meanwhile.
     return registry.find(request.session_id)
 
 

@@ -9,7 +9,7 @@ __all__ = ["Limits"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What one client, session or shutdown may take. `None` switches a limit off.
+    """What one client, session or shutdown may take. `None` switches a limit off, where it may.
 
     Sizes are in bytes, times in seconds.
 
@@ -66,5 +66,7 @@ class Limits:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
+            if value is None and "None" not in str(field.type):
+                raise ValueError(f"Limits.{field.name} cannot be switched off")
             if value is not None and (isinstance(value, bool) or not value > 0):
                 raise ValueError(f"Limits.{field.name} must be greater than 0, not {value!r}")

@@ -94,24 +94,30 @@ class Link:
         self.scope.cancel()
 
     async def watch(self, ask: Callable[[], bool]) -> None:
-        """Drop the connection when the client says nothing for `Limits.silence_timeout`.
+        """Drop the connection when nothing is heard from it for `Limits.silence_timeout`.
 
         Half of that time before, `ask` is called, to have the client say something; it returns
-        False when there is nothing to ask yet. Silence means nothing while the server itself does
-        not read, or while the client still takes what it was sent: the write bound sees to that.
+        False when there is nothing to ask yet. Silence means nothing while the client still takes
+        what it was sent: the write bound sees to that.
+
+        A client whose message waits for room in its session for as long is dropped, too: that
+        it has gone, or the answer that a handler waits for, may be what nobody reads.
         """
         timeout = self.limits.silence_timeout
         if timeout is None:
             return
         while True:
-            silent = await self._silent(timeout / 2) and ask()
-            if silent and await self._silent(timeout / 2):
-                self.drop(f"the client was silent for {timeout} s")
-
-    async def _silent(self, seconds: float) -> bool:
-        heard = self._received
-        await anyio.sleep(seconds)
-        return self._receiving and self._received == heard and not self._writes()
+            heard, stuck = self._received, not self._receiving
+            await anyio.sleep(timeout / 2)
+            if self._received != heard or self._receiving == stuck or self._writes():
+                continue
+            if not stuck and not ask():
+                continue
+            await anyio.sleep(timeout / 2)
+            if self._received != heard or self._receiving == stuck or self._writes():
+                continue
+            why = "a message of the client waited" if stuck else "the client was silent"
+            self.drop(f"{why} for {timeout} s")
 
     def _writes(self) -> bool:
         if self._system_bounds:
@@ -138,14 +144,20 @@ class Link:
         """
         self._outbox.put(frame, urgent=urgent)
 
-    def update(self, frame: bytes) -> None:
+    def welcome(self, frames: list[bytes]) -> None:
+        """Put on its way what answers a registration, however much it is."""
+        self._outbox.put(*frames, bounded=False)
+
+    def update(self, frames: list[bytes]) -> None:
         """Put an update on its way. When too much waits, drop the connection.
 
-        The client comes back then, and gets the whole page.
+        The client comes back then, and gets what it missed.
         """
         try:
-            self._outbox.put(frame)
+            self._outbox.put(*frames)
         except OutboxFull as error:
+            # Nothing may follow: what came after would say that this one had come.
+            self._outbox.discard()
             if self._door.here():
                 self.drop(str(error))
             else:

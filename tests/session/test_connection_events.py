@@ -380,7 +380,7 @@ async def test_a_live_page_takes_over_from_an_old_connection_that_still_looks_op
             assert len(app.sessions) == 1
             await second.click("+")
             await second.see("count 2")
-            assert log == ["main", "connect"]
+            assert log == ["main", "disconnect", "connect"]
 
 
 async def test_a_reload_takes_over_when_the_old_connection_does_not_answer() -> None:
@@ -395,7 +395,7 @@ async def test_a_reload_takes_over_when_the_old_connection_does_not_answer() -> 
             assert app.session_of(second) is app.session_of(first)
             await first.until(lambda: first.closed)
             assert len(app.sessions) == 1
-            assert log == ["main", "connect"]
+            assert log == ["main", "disconnect", "connect"]
 
 
 async def test_a_reload_takes_over_when_the_old_connection_reads_nothing() -> None:
@@ -411,7 +411,7 @@ async def test_a_reload_takes_over_when_the_old_connection_reads_nothing() -> No
         async with app.connect(after=first) as second:
             await second.see("count 0")
             assert app.session_of(second) is app.session_of(first)
-            assert log == ["main", "connect"]
+            assert log == ["main", "disconnect", "connect"]
 
 
 async def test_a_reload_takes_over_at_once_when_the_old_connection_breaks_meanwhile() -> None:

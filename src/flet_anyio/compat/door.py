@@ -52,5 +52,5 @@ class Door:
 def _call(func: Callable[..., Any], args: tuple[Any, ...]) -> None:
     try:
         func(*args)
-    except Exception:
+    except (Exception, SystemExit):
         logger.exception("a callback from another thread failed: %r", func)

@@ -68,7 +68,7 @@ def _compare_fields(patch: _Patch, path: list[Any], before: Fields, after: Field
         old, new = before.get(name), after.get(name)
         if _same_control(old, new):
             _compare_fields(patch, [*path, name], old, new)  # type: ignore[arg-type]
-        elif _are_controls(old) and _are_controls(new):
+        elif old and _are_controls(old) and _are_controls(new):
             _compare_lists(patch, [*path, name], old, new)  # type: ignore[arg-type]
         elif old != new:
             # What a control does not say has its default value; None says the same.
@@ -107,7 +107,11 @@ def _same_control(old: Any, new: Any) -> bool:
 
 
 def _are_controls(value: Any) -> bool:
-    """Whether it is a list of controls that can be told apart. An empty one may be."""
+    """Whether it is a list of controls that can be told apart. An empty one may be.
+
+    One that was empty is replaced all the same: the client may not have such a list at all, as
+    flet sends nothing for a list that is set to what it is by default.
+    """
     if not isinstance(value, list):
         return False
     ids = {item["_i"] for item in value if isinstance(item, dict) and "_i" in item}

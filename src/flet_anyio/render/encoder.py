@@ -15,6 +15,8 @@ from flet.messaging.protocol import (
 from ..wire.packets import message_packet
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from flet import Page
 
 __all__ = ["encode_message", "encode_page", "encode_with_lists", "pack_page"]
@@ -53,7 +55,11 @@ def encode_with_lists(control: BaseControl) -> dict[str, Any]:
     return {**lists, **_encode_object(control)}
 
 
-def pack_page(page: Page) -> bytes:
-    """Pack the whole page, as a client would hold it, to compare it with a later one."""
-    packed: bytes = msgpack.packb(encode_page(page), default=_encode_object)
+def pack_page(page: Page, *, without: Collection[str] = ()) -> bytes:
+    """Pack the whole page, as a client would hold it, to compare it with a later one.
+
+    Properties of the page itself that are named in `without` are left out.
+    """
+    fields = {name: value for name, value in encode_page(page).items() if name not in without}
+    packed: bytes = msgpack.packb(fields, default=_encode_object)
     return packed

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +18,7 @@ from .apps import limits_for
 from .serve import serve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = ["run"]
 
@@ -65,10 +66,11 @@ def run(
         limits.shutdown_grace + _MARGIN,
     )
     options: dict[str, Any] = {"use_uvloop": True} if uvloop and backend == "asyncio" else {}
-    try:
-        anyio.run(program.run, backend=backend, backend_options=options)
-    finally:
-        program.ended()
+    with _handlers_kept():
+        try:
+            anyio.run(program.run, backend=backend, backend_options=options)
+        finally:
+            program.ended()
 
 
 class _Program:
@@ -96,12 +98,27 @@ class _Program:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             async for _ in signals:
                 break
-        # The receiver is gone: the next signal does what it does by default, and ends the
-        # program. A thread counts, as the loop may be what is held up.
+        # The next signal ends the program at once. Without the receiver it would do what it did
+        # before, and with trio that is to wait for a task that can be told.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        # A thread counts, as the loop may be what is held up.
         self._last_resort = threading.Timer(self._patience, _leave)
         self._last_resort.daemon = True
         self._last_resort.start()
         scope.cancel()
+
+
+@contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """Leave the program's handlers of signals as they were."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:  # None: it was not set by Python
+                signal.signal(number, handler)
 
 
 def _leave() -> None:

@@ -109,7 +109,7 @@ class Contact:
             if not self.attached:
                 raise FletPageDisconnectedException(f"the client is away: {name} not sent")
             # The control it is for may be among what was kept back.
-            self.screen.catch_up()
+            self.screen.make_room()
             call = InvokeMethodRequestBody(control_id, call_id, name, args)
             self.client.send(encode_message(MessageAction.INVOKE_METHOD, call))
 
@@ -182,7 +182,8 @@ class Contact:
         return self.attached and self.client is client and self._greeter.greeted is client
 
     def _send_update(self, frames: list[bytes]) -> None:
-        # A client that is away, or has not got the page yet, is brought up to date later.
-        if self._is_told(self.client):
-            for frame in frames:
-                self.client.update(frame)
+        # A client that is away, or has not got the page yet, is brought up to date later. Read
+        # once: another may take over while a thread is here, and is given all by its welcome.
+        client = self.client
+        if self._is_told(client):
+            client.update(frames)

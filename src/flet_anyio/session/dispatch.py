@@ -110,9 +110,12 @@ class Dispatcher:
         self._from_client += 1
         self._append(event, from_client=True)
 
-    def offer(self, event: Callable[[], Turn | None]) -> bool:
-        """Queue an event of the server. Return False, and drop it, when too many wait."""
-        limit = self._limits.deliveries_queued
+    def offer(self, event: Callable[[], Turn | None], *, must: bool = False) -> bool:
+        """Queue an event of the server. Return False, and drop it, when too many wait.
+
+        One that `must` be queued always is: there are as few as the client's comings and goings.
+        """
+        limit = None if must else self._limits.deliveries_queued
         if limit is not None and len(self._queue) - self._from_client >= limit:
             return False
         self._append(event, from_client=False)

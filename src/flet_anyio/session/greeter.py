@@ -96,10 +96,11 @@ class Greeter:
         """Bring the client up to date. From then on, and not before, it takes updates."""
 
         def send(welcome: Welcome) -> None:
+            if welcome.in_place and self.greeted is not None:
+                client.continue_channels(self.greeted)
             self.greeted = client
             self._crossing = None
-            for frame in welcome.frames:
-                client.update(frame)
+            client.welcome(welcome.frames)
             if welcome.stand_in is not None:
                 self._crossing = Crossing(None)
                 waits = (client, welcome.stand_in, welcome.then, self._crossing)
@@ -127,15 +128,17 @@ class Greeter:
                     "page_patch": {},
                     "error": error or "The page could not be drawn.",
                 }
-                client.update(encode_message(MessageAction.REGISTER_CLIENT, reply))
+                client.welcome([encode_message(MessageAction.REGISTER_CLIENT, reply)])
             raise
 
     def overtakes(self, update: PropertyUpdate) -> None:
         """Note a change by the user that may have crossed an update that was sent again."""
         crossing, control_id = self._crossing, update.control_id
+        control = self._screen.index.get(control_id)
         # Of the page itself the client only reports what it alone knows, such as its width.
-        if crossing is not None and control_id in self._screen.index and control_id != _PAGE:
-            crossing.note(control_id, update.props)
+        if crossing is not None and control is not None and control_id != _PAGE:
+            known = control.__dataclass_fields__.keys() & update.props.keys()
+            crossing.note(control_id, {name: update.props[name] for name in known})
 
     async def _show_views(
         self, client: Client, stand_in: int, views: list[bytes], crossing: Crossing

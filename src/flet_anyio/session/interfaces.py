@@ -42,11 +42,18 @@ class Client(Protocol):
             OutboxFull: Too much waits already.
         """
 
-    def update(self, frame: bytes) -> None:
-        """Put an update on its way. When too much waits, drop the connection.
+    def welcome(self, frames: list[bytes]) -> None:
+        """Put on its way what answers a registration, however much it is."""
 
-        The client comes back then, and gets the whole page.
+    def update(self, frames: list[bytes]) -> None:
+        """Put an update on its way, all of its frames or none.
+
+        When too much waits, drop the connection. The client comes back then, and gets what it
+        missed.
         """
+
+    def continue_channels(self, before: Client) -> None:
+        """The page stays as it was: go on with the data channels of an earlier connection."""
 
     def hold(self) -> None:
         """Keep back what is sent from now on."""

@@ -71,6 +71,13 @@ class Journal:
         return self._limit is not None and self._bytes >= self._limit
 
     @property
+    def overfull(self) -> tuple[int, int] | None:
+        """How much is kept, and the limit, when it is twice that: more must not be forced in."""
+        if self._limit is None or self._bytes < 2 * self._limit:
+            return None
+        return self._bytes, self._limit
+
+    @property
     def half_empty(self) -> bool:
         """Whether it is worth while to go on after the journal was full."""
         return self._limit is None or self._bytes * 2 <= self._limit

@@ -21,7 +21,6 @@ _ACCEPTED: dict[Any, tuple[type, ...]] = {
 }
 
 
-_FLETS_OWN = {"_parent", "_frozen", "_initialized", "_isolated", "_notify"}
 _SERVERS_OWN = {"client_ip", "client_user_agent", "data"}
 
 
@@ -41,10 +40,7 @@ def apply_props(control: Any, props: dict[str, Any]) -> None:
 
 
 def _is_clients(control: Any, name: str) -> bool:
-    if name.startswith("_"):
-        # Flet lets clients add such names; those that it uses are its own.
-        return not hasattr(control, name) and name not in _FLETS_OWN
-    return not name.startswith("on_") and name not in _SERVERS_OWN
+    return not name.startswith(("_", "on_")) and name not in _SERVERS_OWN
 
 
 def _check(kind: type, values: dict[str, Any]) -> None:

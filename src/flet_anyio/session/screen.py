@@ -23,6 +23,7 @@ from flet.messaging.protocol import (
     SessionCrashedBody,
 )
 
+from ..errors import OutboxFull
 from ..render import (
     Patch,
     diff,
@@ -83,6 +84,7 @@ _NOT_THE_APPS = frozenset(
     )
 )
 """Properties of the page that the client itself reports, or that are sent on their own."""
+_CLIENTS_OWN = _NOT_THE_APPS - {"views", "window"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class Welcome:
         replaced: Names of the properties that the frames set anew in a page that stays as it
             is; what the user changed in the same places meanwhile is still to come.
         said: What the user changed before, without having got those frames.
+        in_place: Whether the client keeps the page that it shows.
     """
 
     frames: list[bytes]
@@ -104,6 +107,7 @@ class Welcome:
     then: list[bytes] = dataclasses.field(default_factory=list)
     replaced: frozenset[str] = frozenset()
     said: Changes = dataclasses.field(default_factory=dict)
+    in_place: bool = False
 
 
 class Screen:
@@ -139,17 +143,19 @@ class Screen:
         A change that cannot be drawn raises and leaves the index as it was. Before the page
         was first drawn there is nothing to change.
         """
-        with self._lock:
-            if not self._drawn:
-                return
-            root = parent._i if parent is not None else control._i
-            patch = diff(control, previous, parent=parent, path=path, frozen=frozen)
-            self._apply(root, patch)
-            patches = [patch]
-            if self.journal.full and self._arrears is None:
-                patches.append(self._fall_behind())
-        for patch in patches:
-            _run_hooks(patch)
+        drawn: list[Patch] = []
+        try:
+            with self._lock:
+                if not self._drawn:
+                    return
+                # Before the change is looked at: what is kept back begins with it, and flet puts
+                # a component that was drawn into the page only afterwards.
+                drawn += self._fall_behind_if_full()
+                patch = diff(control, previous, parent=parent, path=path, frozen=frozen)
+                self._apply(parent._i if parent is not None else control._i, patch)
+                drawn.append(patch)
+        finally:
+            _run_hooks(*drawn)
 
     @property
     def may_catch_up(self) -> bool:
@@ -172,6 +178,8 @@ class Screen:
             if control is None or self.journal.empty:
                 return
             known = control.__dataclass_fields__.keys() & props.keys()
+            if control is self.page:
+                known -= _CLIENTS_OWN
             props = {name: props[name] for name in known}
             self._said.note(control_id, props, self.journal.number)
             if self._arrears is not None:
@@ -183,6 +191,18 @@ class Screen:
             receipt = self.journal.ask()
             if receipt is not None:
                 self._send([call_frame(NO_CONTROL, receipt)])
+
+    def make_room(self) -> None:
+        """Have the client know of all controls, before one of them is called.
+
+        Raises:
+            OutboxFull: The client has not confirmed what it was sent for too long.
+        """
+        if self._arrears is None:
+            return
+        if self.journal.overfull is not None:
+            raise OutboxFull(*self.journal.overfull)
+        self.catch_up()
 
     def confirm(self, receipt: str) -> bool:
         """The client has answered for a receipt. Return False when it is none."""
@@ -209,12 +229,14 @@ class Screen:
         """Cover the page with an error message."""
         frame = encode_message(MessageAction.SESSION_CRASHED, SessionCrashedBody(message))
         with self._lock:
+            drawn = self._fall_behind_if_full()
             if self._arrears is not None:
-                self._cover = frame
-                return
-            frames = [frame, mark_frame(APPLIED, self.journal.next())]
-            self.journal.keep(frames)
-            self._dispatch(frames)
+                self._cover = frame  # the last one is enough
+            else:
+                frames = [frame, mark_frame(APPLIED, self.journal.next())]
+                self.journal.keep(frames)
+                self._dispatch(frames)
+        _run_hooks(*drawn)
 
     def welcome(
         self,
@@ -256,7 +278,7 @@ class Screen:
             more, patch = self._settle(self._arrears)
             missed += more
         welcome = _resumed(token.value, missed, said, error)
-        receipt = self.journal.due()
+        receipt = self._receipt()
         if receipt is not None:
             welcome.frames.append(call_frame(NO_CONTROL, receipt))
         greet(welcome)
@@ -301,29 +323,37 @@ class Screen:
             self._dispatch(frames)
 
     def _dispatch(self, frames: list[bytes]) -> None:
-        receipt = self.journal.due()
+        receipt = self._receipt()
         self._send([*frames, call_frame(NO_CONTROL, receipt)] if receipt is not None else frames)
 
-    def _fall_behind(self) -> Patch:
-        """Keep updates back from now on.
+    def _receipt(self) -> str | None:
+        # What is kept back waits for the receipt of the very last update.
+        return self.journal.due() if self._arrears is None else self.journal.ask()
+
+    def _fall_behind_if_full(self) -> list[Patch]:
+        """Keep updates back from now on, if too many lack a receipt. Return what that drew.
 
         All that the page holds is drawn first, also what the app has not asked for yet: what the
         client has must be known exactly.
         """
+        if not self.journal.full or self._arrears is not None:
+            return []
         try:
             patch = diff(self.page, self.page)
             self._apply(self.page._i, patch)
-            self._arrears = Arrears(pack_page(self.page))
-        except BaseException:
-            # Something on the page cannot be drawn. Who comes back gets the page anew.
+            self._arrears = Arrears(pack_page(self.page, without=_CLIENTS_OWN))
+        except Exception:
+            # Supervised: it is the fault of a control that whoever updates has not touched.
+            logger.warning("a page cannot be drawn; its client gets it anew", exc_info=True)
             self.journal.begin()
-            raise
-        return patch
+            return []
+        self.ask_receipt()
+        return [patch]
 
     def _settle(self, arrears: Arrears) -> tuple[list[bytes], Patch]:
         """One update that carries all that was kept back."""
         patch = self._redraw()
-        page = pack_page(self.page)
+        page = pack_page(self.page, without=_CLIENTS_OWN)
         operations = arrears.operations(page)
         frames = self._journalled(self.page._i, operations) if len(operations) > 1 else []
         if self._cover is not None:
@@ -400,18 +430,13 @@ def _stand_in(route: str) -> View:
     return view
 
 
-def _run_hooks(patch: Patch) -> None:
+def _run_hooks(*patches: Patch) -> None:
     """Tell controls that they were mounted or unmounted.
 
     One that raises keeps no other from being told; the first failure is raised at the end.
     """
-    # A control that moved was removed and added: it stays mounted.
-    added = {control._i for control in patch.added}
-    removed = {control._i for control in patch.removed}
-    hooks: list[Callable[[], None]] = [c.will_unmount for c in patch.removed if c._i not in added]
-    hooks += [c.did_mount for c in patch.added if c._i not in removed]
     failures: list[Exception] = []
-    for hook in hooks:
+    for hook in [hook for patch in patches for hook in _hooks(patch)]:
         try:
             hook()
         except Exception as error:
@@ -422,10 +447,18 @@ def _run_hooks(patch: Patch) -> None:
         raise failures[0]
 
 
+def _hooks(patch: Patch) -> list[Callable[[], None]]:
+    # A control that moved was removed and added: it stays mounted.
+    added = {control._i for control in patch.added}
+    removed = {control._i for control in patch.removed}
+    gone: list[Callable[[], None]] = [c.will_unmount for c in patch.removed if c._i not in added]
+    return gone + [c.did_mount for c in patch.added if c._i not in removed]
+
+
 def _resumed(token: str, missed: list[bytes], said: Changes, error: str) -> Welcome:
     reply = {"session_id": token, "page_patch": {}, "error": error}
     frames = [*missed, encode_message(MessageAction.REGISTER_CLIENT, reply)]
-    return Welcome(frames, replaced=replaced_properties(missed), said=said)
+    return Welcome(frames, replaced=replaced_properties(missed), said=said, in_place=True)
 
 
 def call_frame(control_id: int, call_id: str, **request: int) -> bytes:

@@ -225,6 +225,8 @@ class Session:
         try:
             async with anyio.create_task_group() as group:
                 self._scope = group.cancel_scope
+                if not self._lifecycle.open:
+                    group.cancel_scope.cancel()  # closed before it began
                 self._tasks.open(group)
                 self._tasks.spawn(self._dispatcher.run, name="the dispatcher")
                 task_status.started()
@@ -290,7 +292,11 @@ class Session:
         self._contact.greet()
         self._app.show_failure()
         if announce:
-            self.post_event(self._page, "connect")
+            if before is State.ATTACHED:
+                # One client went as the other came: what counts them must see both.
+                self._dispatcher.offer(self._disconnect_turn, must=True)
+            connect = partial(event_turn, self, self._page, "connect", None)
+            self._dispatcher.offer(connect, must=True)
         if self._contact.route_changed:
             self.post_event(self._page, "route_change", {"route": self._page.route})
 
@@ -305,10 +311,16 @@ class Session:
         if self._contact.client is not client or not self._lifecycle.fire(Signal.DETACH):
             return
         self._contact.lose()
-        timeout = client.session_timeout
-        self._expires_at = datetime.now(UTC) + timedelta(seconds=timeout)
         self._disconnect_due = True
-        self._dispatcher.offer(self._disconnect_turn)
+        if client.session_timeout > 0:  # else the session ends, and runs it
+            self._dispatcher.offer(self._disconnect_turn, must=True)
+        self._expire_in(client.session_timeout)
+
+    def _expire_in(self, timeout: float) -> None:
+        try:
+            self._expires_at = datetime.now(UTC) + timedelta(seconds=timeout)
+        except OverflowError:
+            self._expires_at = datetime.max.replace(tzinfo=UTC)
         if self._scope is not None:
             self._scope.deadline = anyio.current_time() + timeout
 
@@ -475,8 +487,7 @@ class Session:
         """Let go of the connection; end the session unless one comes within the time given."""
         client = self._contact.client
         self.detach(client)
-        if self._scope is not None:
-            self._scope.deadline = anyio.current_time() + session_timeout_seconds
+        self._expire_in(session_timeout_seconds)
         client.close(CloseCode.NORMAL, "disconnected by the app")
 
     def get_page_patch(self) -> dict[str, Any]:
@@ -571,25 +582,27 @@ class Session:
             self._scope.cancel()
 
     async def _finish(self) -> None:
-        """Disconnect, run `on_close`, free everything. Shielded, and bounded in time."""
+        """Run `on_disconnect`, if it is due, and `on_close`; then free everything.
+
+        Shielded, and each bounded in time.
+        """
         self._close(Reason.CRASHED)  # if it is open still: it could not begin
         self._contact.calls.end_all()
         try:
-            with self._last_words as scope:
-                scope.deadline = anyio.current_time() + self._limits.close_timeout
-                page = self._page._i
+            with self._last_words:
                 if self._disconnect_due:
-                    await self._tasks.supervise(
-                        self.dispatch_event, page, "disconnect", None, name="on_disconnect"
-                    )
-                await self._tasks.supervise(
-                    self.dispatch_event, page, "close", None, name="on_close"
-                )
-            if scope.cancelled_caught:
-                allowed = self._limits.close_timeout
-                logger.warning("session %s: on_close took longer than %s s", self.label, allowed)
+                    await self._last_word("disconnect")
+                await self._last_word("close")
         finally:
             self._free()
+
+    async def _last_word(self, event: str) -> None:
+        allowed, handler = self._limits.close_timeout, f"on_{event}"
+        with anyio.move_on_after(allowed) as scope:
+            run = self.dispatch_event
+            await self._tasks.supervise(run, self._page._i, event, None, name=handler)
+        if scope.cancelled_caught:
+            logger.warning("session %s: %s took longer than %s s", self.label, handler, allowed)
 
     def _free(self) -> None:
         # First, so that nothing can subscribe again.

@@ -39,24 +39,26 @@ class Outbox:
         self._end: Close | None = None
         self._arrived = anyio.Event()
 
-    def put(self, frame: bytes, *, urgent: bool = False) -> None:
-        """Queue a frame. After the end it is dropped.
+    def put(self, *frames: bytes, urgent: bool = False, bounded: bool = True) -> None:
+        """Queue frames that belong together: all, or none. After the end they are dropped.
 
-        An urgent frame is not held back.
+        Urgent ones are not held back. Those that are not `bounded` always fit.
 
         Raises:
             OutboxFull: Too much waits already.
         """
+        size = sum(map(len, frames))
         with self._lock:
             if self._end is not None:
                 return
-            if self._limit is not None and self._bytes + len(frame) > self._limit and self._bytes:
-                raise OutboxFull(self._bytes, self._limit)
-            self._bytes += len(frame)
+            full = self._limit is not None and self._bytes + size > self._limit
+            if full and self._bytes and bounded:
+                raise OutboxFull(self._bytes, self._limit or 0)
+            self._bytes += size
             if self._held is not None and not urgent:
-                self._held.append(frame)
+                self._held.extend(frames)
                 return
-            self._frames.append(frame)
+            self._frames.extend(frames)
         self._wake()
 
     def hold(self) -> None:

@@ -49,8 +49,8 @@ class OAuthFlows:
     def begin(self, session: Session, attrs: dict[str, str], timeout: float) -> None:
         """Wait `timeout` seconds for the callback with `attrs["state"]`."""
         flow = _Flow(session, attrs.get("completePageHtml"), attrs.get("completePageUrl"))
-        self._flows[attrs["state"]] = flow
         session.tasks.spawn(self._expire, attrs["state"], timeout, name="an OAuth flow")
+        self._flows[attrs["state"]] = flow
 
     def take(self, state: str) -> _Flow | None:
         """Return the flow with this state and forget it: a state is good for one callback."""
