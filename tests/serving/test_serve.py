@@ -194,7 +194,10 @@ async def test_code_that_will_not_end_is_named_and_left_behind(anyio_backend_nam
             process.kill()
 
 
-async def test_a_second_signal_ends_the_program_at_once(anyio_backend_name: str) -> None:
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+async def test_a_second_signal_ends_the_program_at_once(
+    anyio_backend_name: str, second: signal.Signals
+) -> None:
     program = STUBBORN.replace("shutdown_grace=0.2", "shutdown_grace=60")
     command = [sys.executable, "-c", program, anyio_backend_name]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -205,7 +208,7 @@ async def test_a_second_signal_ends_the_program_at_once(anyio_backend_name: str)
                 await visits.start(visitor.run)
                 process.send_signal(signal.SIGTERM)
             assert visitor.close_code == 1012  # so the first signal has been taken
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(10) == -signal.SIGTERM
+            process.send_signal(second)
+            assert process.wait(10) == -second
         finally:
             process.kill()

@@ -450,3 +450,41 @@ async def test_many_reconnects_leave_one_session_and_a_working_page() -> None:
         assert len(app.sessions) == 1
         await reached(lambda: log.count("disconnect") == 11)
         assert log.count("connect") == 10
+
+
+async def test_a_connection_that_was_taken_over_says_nothing_any_more() -> None:
+    log: list[str] = []
+    limits = Limits(ping_timeout=0.01)
+    async with (
+        InProcess(app_with_log(log), limits=limits) as app,
+        app.connect(frames=0, register=False) as first,
+    ):
+        first.register()
+        while "+" not in first.texts:
+            await first.read_one()
+        session, token = app.session, first.session_id
+        async with app.connect(after=first, register=False) as lost:
+            lost.drop_after(1)  # the answer, with another token, is lost on the way
+            lost.register()
+            await lost.until(lambda: lost.closed)
+        first.fire("+", "click")
+        for _ in range(20):
+            await checkpoint()
+        first.session_id = token
+        async with app.connect(after=first) as again:
+            await again.see("count 0")
+            assert app.session_of(again) is session
+
+
+async def test_a_session_that_is_closed_before_it_runs_ends() -> None:
+    async with InProcess(app_with_log([])) as app:
+        for steps in range(15):
+            async with app.connect(register=False) as client:
+                client.register()
+                for _ in range(steps):
+                    await checkpoint()
+                for session in app.sessions:
+                    session.close()
+            for session in app.sessions:  # it had not come so far
+                session.close()
+            await reached(lambda: not app.sessions)

@@ -302,3 +302,27 @@ async def test_a_client_that_comes_back_gets_the_frame_that_was_not_acknowledged
             await open_channel(back)
             await back.until(lambda: back.data == [(1, PACKET)])
             await back.see("drawn")
+
+
+async def test_a_channel_goes_on_when_the_client_comes_back_with_its_page() -> None:
+    async with InProcess(wired) as app, app.connect() as client:
+        await open_channel(client)
+        await client.until(lambda: client.data)
+        client.drop()
+        await client.until(lambda: client.closed)
+        async with app.connect(after=client, live=True) as back:
+            back.send_data(1, b"abc")
+            await back.until(lambda: back.data)
+            assert back.data == [(1, b"cba")]
+
+
+async def test_a_page_that_was_loaded_anew_begins_with_channels_of_its_own() -> None:
+    async with InProcess(wired) as app, app.connect() as client:
+        await open_channel(client)
+        await client.until(lambda: client.data)
+        client.drop()
+        async with app.connect(after=client) as back:
+            back.send_data(1, b"abc")
+            await open_channel(back, "again", channel_id=2)
+            await back.until(lambda: back.data)
+            assert back.data == [(2, b"hello on again")]

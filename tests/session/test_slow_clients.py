@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from typing import Any
 
 import anyio
 import flet as ft
 import pytest
 
-from flet_anyio import Limits, OutboxFull
+from flet_anyio import Limits, OutboxFull, TransportClosed
 from flet_anyio.testing import Client, InProcess
 from waiting import reached
 
@@ -295,3 +296,78 @@ async def test_a_data_frame_beyond_the_bound_fails_at_its_sender() -> None:
         with pytest.raises(OutboxFull):
             channel.send(b"x" * 1_500)
         assert app.session.attached
+
+
+async def test_an_update_that_does_not_fit_is_not_sent_in_part() -> None:
+    limits = Limits(outbox_bytes=5_000)
+    async with (
+        InProcess(main, limits=limits) as app,
+        app.connect(frames=0, register=False) as client,
+    ):
+        client.register()
+        while "start" not in client.texts:
+            await client.read_one()
+        _, _, status, column = parts(app)
+        status.value = "small"
+        status.update()
+        column.controls.append(ft.Text("x" * 10_000))
+        column.update()
+        with suppress(TransportClosed):
+            while True:
+                await client.read_one()
+        async with app.connect(after=client, live=True) as back:
+            await back.see("x" * 10_000)
+            assert back.texts.count("x" * 10_000) == 1
+
+
+async def test_more_than_fits_is_no_reason_not_to_come_back() -> None:
+    limits = Limits(outbox_bytes=2_000)
+    async with InProcess(main, limits=limits) as app, app.connect() as client:
+        await client.see("start")
+        page, *_ = parts(app)
+        client.drop()
+        await client.until(lambda: client.closed)
+        for number in range(50):
+            page.add(ft.Text(f"{number} {'x' * 100}"))
+        async with app.connect(after=client, live=True) as back:
+            await back.see(f"49 {'x' * 100}")
+            assert not back.closed
+
+
+async def test_a_list_that_was_empty_is_filled() -> None:
+    async with InProcess(main, limits=SMALL) as app, app.connect() as client:
+        await client.see("start")
+        page, _, status, _ = parts(app)
+        status.spans = []
+        client.silent = True
+        fall_behind(app)
+        status.spans = [ft.TextSpan("a span")]
+        page.update()
+        await confirm_all(client)
+        await client.see("a span")
+
+
+async def test_components_that_fill_the_journal_are_drawn_once() -> None:
+    set_rows: list[Any] = []
+
+    @ft.component
+    def rows() -> ft.Column:
+        names, set_names = ft.use_state(["a", "b"])
+        set_rows.append(set_names)
+        return ft.Column([ft.Text(name, key=name) for name in names])
+
+    async with (
+        InProcess(lambda page: page.render(rows), limits=SMALL) as app,
+        app.connect() as client,
+    ):
+        await client.see("a", "b")
+        client.silent = True
+        names = ["a", "b"]
+        for number in range(12):
+            names = [*names, f"row {number}"] if number % 3 else names[1:]
+            app.session.tasks.fresh_context().run(set_rows[-1], names)
+            await anyio.wait_all_tasks_blocked()
+        client.silent = False
+        for call in receipts(client):
+            client.reply(call)
+        await client.until(lambda: client.texts == names)

@@ -632,3 +632,52 @@ async def test_a_session_that_ends_takes_no_client() -> None:
             assert app.session_of(late) is not ending
             await anyio.sleep(10)
             assert not late.closed
+
+
+async def test_an_async_on_disconnect_runs_also_where_there_is_no_grace() -> None:
+    log: list[str] = []
+
+    def main(page: ft.Page) -> None:
+        async def gone() -> None:
+            log.append("begun")
+            await anyio.sleep(1)
+            log.append("saved")
+
+        page.on_disconnect = gone
+        page.on_close = lambda: log.append("closed")
+        page.add(ft.Text("ready"))
+
+    async with InProcess(main, session_timeout_seconds=0) as app:
+        async with app.connect() as client:
+            await client.see("ready")
+        await until_over(app)
+    assert log == ["begun", "saved", "closed"]
+
+
+async def test_each_last_handler_has_its_own_time() -> None:
+    log: list[str] = []
+
+    def main(page: ft.Page) -> None:
+        async def for_ever() -> None:
+            await anyio.sleep_forever()
+
+        page.on_disconnect = for_ever
+        page.on_close = lambda: log.append("closed")
+        page.add(ft.Text("ready"))
+
+    limits = Limits(close_timeout=5)
+    async with InProcess(main, limits=limits, session_timeout_seconds=0) as app:
+        async with app.connect() as client:
+            await client.see("ready")
+        await until_over(app)
+    assert log == ["closed"]
+
+
+async def test_a_time_beyond_all_dates_is_kept_too() -> None:
+    async with InProcess(logging_main([]), session_timeout_seconds=1e12) as app:
+        async with app.connect() as client:
+            await client.see("ready")
+        await reached(lambda: not app.session.attached)
+        assert app.session.expires_at is not None
+        assert app.server.connections == 0
+        app.session.close()

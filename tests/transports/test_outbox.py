@@ -47,7 +47,7 @@ async def test_held_frames_count_and_come_after_those_that_release_them() -> Non
     outbox.put(b"held")
     with pytest.raises(OutboxFull):
         outbox.put(b"more")
-    outbox.put(b"!", urgent=True)
+    outbox.put(b"!", urgent=True)  # fits always
     assert await outbox.get() == b"!"
     outbox.release([b"first"])
     assert [await outbox.get(), await outbox.get()] == [b"first", b"held"]

@@ -42,7 +42,7 @@ class Outbox:
     def put(self, *frames: bytes, urgent: bool = False, bounded: bool = True) -> None:
         """Queue frames that belong together: all, or none. After the end they are dropped.
 
-        Urgent ones are not held back. Those that are not `bounded` always fit.
+        Urgent ones are not held back, and always fit, as do those that are not `bounded`.
 
         Raises:
             OutboxFull: Too much waits already.
@@ -52,7 +52,7 @@ class Outbox:
             if self._end is not None:
                 return
             full = self._limit is not None and self._bytes + size > self._limit
-            if full and self._bytes and bounded:
+            if full and self._bytes and bounded and not urgent:
                 raise OutboxFull(self._bytes, self._limit or 0)
             self._bytes += size
             if self._held is not None and not urgent:
