@@ -33,15 +33,16 @@ class Limits:
             these.
         outbox_bytes: What may wait to be sent to one client. A call or a data frame beyond it
             fails with `OutboxFull`; an update beyond it drops the connection, and the client
-            gets the whole page when it is back.
+            gets what it missed when it is back.
         write_timeout: How long a client may take nothing of what is sent to it; then the
             connection is dropped and the session waits for its client to come back. Where the
             system cannot tell (all but TCP on Linux), how long one frame may take.
         silence_timeout: How long a client may say nothing. After half of it the client is asked
-            whether it is there; when it still says nothing, the connection is dropped.
+            whether it is there; when it still says nothing, the connection is dropped. So is one
+            whose message waits so long for room in its session.
         ping_timeout: How long an old connection may take to prove that it is alive when
             another one asks for its session.
-        close_timeout: How long `on_close` handlers may run when a session ends.
+        close_timeout: How long `on_disconnect`, and then `on_close`, may run when a session ends.
         stall_warning: How long an app's code may hold the event loop, between one await and
             the next, before it is named in the log.
         shutdown_grace: How long a server that shuts down waits for `on_disconnect` and

@@ -410,3 +410,31 @@ async def test_random_edits_and_drops_end_with_the_same_page(seed: int) -> None:
             await client.see(f"back {turn}")
             assert shown(client) == live
     assert kept
+
+
+async def test_a_control_whose_arrival_is_not_sure_is_not_given_twice() -> None:
+    # The client would have two of it: one on the screen, and another that is updated.
+    async with InProcess(field_and_text) as app, app.connect() as client:
+        await client.see("start")
+        dialog = ft.AlertDialog(content=ft.Text("dialog"))
+        client.drop_after(2)  # that it begins, and the patch; not that it has ended
+        app.session.page.show_dialog(dialog)
+        await client.until(lambda: client.closed)
+        assert "dialog" in client.texts
+        async with app.connect(after=client, live=True) as back:
+            assert not in_place(back)
+            await back.see("dialog")
+
+
+async def test_a_value_is_given_again_where_its_arrival_is_not_sure() -> None:
+    async with InProcess(field_and_text) as app, app.connect() as client:
+        await client.see("start")
+        text = app.session.page.controls[1]
+        assert isinstance(text, ft.Text)
+        client.drop_after(1)
+        text.value = "changed"
+        text.update()
+        await client.until(lambda: client.closed)
+        async with app.connect(after=client, live=True) as back:
+            assert in_place(back)
+            assert "changed" in back.texts

@@ -5,7 +5,7 @@ from .encoder import encode_message, encode_page, encode_with_lists, pack_page
 from .marks import (
     mark_frame,
     mark_operations,
-    only_replaces,
+    may_repeat,
     patch_frame,
     replaced_properties,
 )
@@ -20,7 +20,7 @@ __all__ = [
     "encode_with_lists",
     "mark_frame",
     "mark_operations",
-    "only_replaces",
+    "may_repeat",
     "pack_page",
     "patch_frame",
     "replaced_properties",

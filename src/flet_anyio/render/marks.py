@@ -6,6 +6,8 @@ property together with what it changes, in one patch, where it can.
 
 from __future__ import annotations
 
+from datetime import date, datetime, time, timedelta
+from enum import Enum
 from typing import Any
 
 import msgpack
@@ -18,7 +20,7 @@ from .encoder import encode_message
 __all__ = [
     "mark_frame",
     "mark_operations",
-    "only_replaces",
+    "may_repeat",
     "patch_frame",
     "replaced_properties",
 ]
@@ -26,6 +28,7 @@ __all__ = [
 _WINDOW_ID = 2
 _REPLACE = Operation.Replace.value
 _APPLIED = "n"
+_PLAIN = (str, bytes, bool, int, float, Enum, datetime, date, time, timedelta)
 
 
 def patch_frame(root: int, operations: list[Any]) -> bytes:
@@ -47,9 +50,22 @@ def mark_operations(operations: list[Any], number: int) -> None:
     operations.append([_REPLACE, window[0], _APPLIED, number])
 
 
-def only_replaces(operations: list[Any]) -> bool:
-    """Whether the patch may be applied twice without harm."""
-    return all(op[0] in (_REPLACE, Operation.Replace) for op in operations[1:])
+def may_repeat(operations: list[Any]) -> bool:
+    """Whether the patch may be applied twice without harm.
+
+    That is when it only replaces values. A control that is replaced by itself is another object
+    in the client, and what shows the first one does not see what becomes of the second.
+    """
+    replaces = (_REPLACE, Operation.Replace)
+    return all(op[0] in replaces and _is_plain(op[3]) for op in operations[1:])
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(map(_is_plain, value.values()))
+    return value is None or isinstance(value, _PLAIN)
 
 
 def replaced_properties(frames: list[bytes]) -> frozenset[str]:

@@ -32,7 +32,7 @@ from ..render import (
     encode_with_lists,
     mark_frame,
     mark_operations,
-    only_replaces,
+    may_repeat,
     pack_page,
     patch_frame,
     replaced_properties,
@@ -379,7 +379,7 @@ class Screen:
             frames = [patch_frame(root, operations)]
         else:
             frames = [patch_frame(root, operations), mark_frame(APPLIED, number)]
-            if not only_replaces(operations):
+            if not may_repeat(operations):
                 frames.insert(0, mark_frame(BEGUN, number))
         self.journal.keep(frames)
         return frames
