@@ -414,16 +414,33 @@ async def test_random_edits_and_drops_end_with_the_same_page(seed: int) -> None:
 
 async def test_a_control_whose_arrival_is_not_sure_is_not_given_twice() -> None:
     # The client would have two of it: one on the screen, and another that is updated.
-    async with InProcess(field_and_text) as app, app.connect() as client:
+    box = ft.Container()
+    async with (
+        InProcess(lambda page: page.add(box, ft.Text("start"))) as app,
+        app.connect() as client,
+    ):
         await client.see("start")
-        dialog = ft.AlertDialog(content=ft.Text("dialog"))
         client.drop_after(2)  # that it begins, and the patch; not that it has ended
-        app.session.page.show_dialog(dialog)
+        box.content = ft.Text("content")
+        box.update()
         await client.until(lambda: client.closed)
-        assert "dialog" in client.texts
+        assert "content" in client.texts
         async with app.connect(after=client, live=True) as back:
             assert not in_place(back)
-            await back.see("dialog")
+            await back.see("content")
+
+
+@pytest.mark.parametrize("frames", [0, 1])
+async def test_a_dialog_comes_whole_or_not_at_all(frames: int) -> None:
+    async with InProcess(field_and_text) as app, app.connect() as client:
+        await client.see("start")
+        client.drop_after(frames)
+        app.session.page.show_dialog(ft.AlertDialog(content=ft.Text("dialog")))
+        await client.until(lambda: client.closed)
+        assert ("dialog" in client.texts) == bool(frames)
+        async with app.connect(after=client, live=True) as back:
+            assert in_place(back)
+            assert back.texts.count("dialog") == 1
 
 
 async def test_a_value_is_given_again_where_its_arrival_is_not_sure() -> None:

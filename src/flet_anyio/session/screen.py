@@ -36,6 +36,7 @@ from ..render import (
     pack_page,
     patch_frame,
     replaced_properties,
+    root_at_page,
 )
 from .arrears import Arrears
 from .crossing import Said
@@ -84,6 +85,7 @@ _NOT_THE_APPS = frozenset(
     )
 )
 """Properties of the page that the client itself reports, or that are sent on their own."""
+_PARTS = ("_dialogs", "_overlay")
 _CLIENTS_OWN = _NOT_THE_APPS - {"views", "window"}
 
 
@@ -374,6 +376,8 @@ class Screen:
     def _journalled(self, root: int, operations: list[Any]) -> list[bytes]:
         """Pack an update so that the client can tell that it has applied it."""
         number = self.journal.next()
+        if (name := self._place_in_page(root)) is not None:
+            root, operations = self.page._i, root_at_page(operations, name)
         if root == self.page._i:
             mark_operations(operations, number)
             frames = [patch_frame(root, operations)]
@@ -383,6 +387,11 @@ class Screen:
                 frames.insert(0, mark_frame(BEGUN, number))
         self.journal.keep(frames)
         return frames
+
+    def _place_in_page(self, root: int) -> str | None:
+        # Dialogs come and go through a control of their own. What is said of it as of the page
+        # carries its mark, and so is never half done.
+        return next((name for name in _PARTS if getattr(self.page, name)._i == root), None)
 
     def _refresh(self, reply: RegisterClientResponseBody, *, known: bool) -> Welcome:
         fields = reply.page_patch
