@@ -8,7 +8,6 @@ from .marks import (
     may_repeat,
     patch_frame,
     replaced_properties,
-    root_at_page,
 )
 from .patch import Patch, diff
 
@@ -25,5 +24,4 @@ __all__ = [
     "pack_page",
     "patch_frame",
     "replaced_properties",
-    "root_at_page",
 ]

@@ -36,7 +36,6 @@ from ..render import (
     pack_page,
     patch_frame,
     replaced_properties,
-    root_at_page,
 )
 from .arrears import Arrears
 from .crossing import Said
@@ -85,7 +84,6 @@ _NOT_THE_APPS = frozenset(
     )
 )
 """Properties of the page that the client itself reports, or that are sent on their own."""
-_PARTS = ("_dialogs", "_overlay")
 _CLIENTS_OWN = _NOT_THE_APPS - {"views", "window"}
 
 
@@ -127,6 +125,7 @@ class Screen:
         # two locks would be taken in both orders, by the loop and by a thread.
         page._services._lock = self._lock  # type: ignore[assignment]
         self._drawn = False
+        self._had_dialogs = False
         self._said = Said()
         self._arrears: Arrears | None = None
         self._cover: bytes | None = None
@@ -376,8 +375,6 @@ class Screen:
     def _journalled(self, root: int, operations: list[Any]) -> list[bytes]:
         """Pack an update so that the client can tell that it has applied it."""
         number = self.journal.next()
-        if (name := self._place_in_page(root)) is not None:
-            root, operations = self.page._i, root_at_page(operations, name)
         if root == self.page._i:
             mark_operations(operations, number)
             frames = [patch_frame(root, operations)]
@@ -387,11 +384,6 @@ class Screen:
                 frames.insert(0, mark_frame(BEGUN, number))
         self.journal.keep(frames)
         return frames
-
-    def _place_in_page(self, root: int) -> str | None:
-        # Dialogs come and go through a control of their own. What is said of it as of the page
-        # carries its mark, and so is never half done.
-        return next((name for name in _PARTS if getattr(self.page, name)._i == root), None)
 
     def _refresh(self, reply: RegisterClientResponseBody, *, known: bool) -> Welcome:
         fields = reply.page_patch
@@ -414,15 +406,16 @@ class Screen:
 
     def _stand_in_route(self, *, known: bool) -> str:
         # The same route as the view below it keeps the client from sliding one page over the
-        # other; under an open dialog only another route makes it take the view at all. Dialogs
-        # are the page's until the client says that they are closed; what else the client may
-        # show of a page that was not drawn here, nobody knows.
+        # other; under an open dialog only another route makes it take the view at all. Whether
+        # the client still shows a dialog that there was, or one of a page that was not drawn
+        # here, nobody knows.
         views = unwrap_component(self.page.views)
         first = views if isinstance(views, View) else unwrap_component(views[0]) if views else None
         route = (first.route if first is not None else None) or "/"
-        return f"{route}~" if self.page._dialogs.controls or not known else route
+        return f"{route}~" if self._had_dialogs or not known else route
 
     def _reindex(self, patch: Patch) -> None:
+        self._had_dialogs |= bool(self.page._dialogs.controls)
         for control in patch.removed:
             self.index.pop(control._i, None)
         for control in patch.added:
