@@ -54,14 +54,14 @@ class TransportClosed(FletAnyioError):  # noqa: N818 - a state that was reached,
 
 @final
 class OutboxFull(FletAnyioError):  # noqa: N818 - named for the state, like `queue.Full`
-    """What waits to be sent to one client has reached `Limits.outbox_bytes`."""
+    """What waits to be sent to one client, or to be confirmed by it, has reached a limit."""
 
-    def __init__(self, waiting: int, limit: int) -> None:
+    def __init__(self, waiting: int, limit: int, name: str = "outbox_bytes") -> None:
         self.waiting = waiting
         self.limit = limit
         super().__init__(
             f"{waiting} bytes wait for a client that does not read; the limit is {limit} "
-            "(Limits.outbox_bytes)"
+            f"(Limits.{name})"
         )
 
 

@@ -371,3 +371,24 @@ async def test_components_that_fill_the_journal_are_drawn_once() -> None:
         for call in receipts(client):
             client.reply(call)
         await client.until(lambda: client.texts == names)
+
+
+async def test_calls_force_no_more_on_a_client_that_confirms_nothing() -> None:
+    async with InProcess(main, limits=SMALL) as app, app.connect() as client:
+        await client.see("start")
+        page, *_ = parts(app)
+        client.silent = True
+        session = app.session
+        refused = None
+        for number in range(100):
+            page.add(ft.Text(f"row {number} {'x' * 50}"))
+            try:
+                await session.invoke_method(1, "method", None, 0.001)
+            except TimeoutError:
+                continue
+            except OutboxFull as error:
+                refused = error
+                break
+        assert refused is not None
+        assert "the limit is 600 (Limits.journal_bytes)" in str(refused)
+        assert session.attached

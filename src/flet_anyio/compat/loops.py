@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .door import Door
 
-__all__ = ["accept_executor", "accept_loop", "name_library", "running_loop", "session_loop"]
+__all__ = ["accept_executor", "accept_loop", "running_loop", "session_loop"]
 
 
 def accept_loop(loop: Any) -> asyncio.AbstractEventLoop | None:
@@ -54,19 +54,6 @@ def accept_executor(executor: Any) -> ThreadPoolExecutor | None:
     if getattr(executor, "_shutdown", False):
         raise ValueError("executor is shut down; pass one that takes work, or None")
     return executor
-
-
-def name_library() -> None:
-    """Note in the current context which library runs the loop. Only from a task.
-
-    Where sniffio is installed, anyio asks it, and that looks for a running task. A callback that
-    comes from another thread has none; it begins tasks all the same.
-    """
-    try:
-        import sniffio
-    except ImportError:
-        return
-    sniffio.current_async_library_cvar.set(sniffio.current_async_library())
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:

@@ -1,6 +1,6 @@
 """From controls to bytes: what changed, as a patch, packed for the client. Imports flet only."""
 
-from .compare import compare
+from .compare import compare, controls_in
 from .encoder import encode_message, encode_page, encode_with_lists, pack_page
 from .marks import (
     mark_frame,
@@ -14,6 +14,7 @@ from .patch import Patch, diff
 __all__ = [
     "Patch",
     "compare",
+    "controls_in",
     "diff",
     "encode_message",
     "encode_page",

@@ -7,11 +7,14 @@ place, or moved, so that the client keeps what it has for it: text, focus, scrol
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from flet.controls.object_patch import Operation
 
-__all__ = ["compare"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["compare", "controls_in"]
 
 _REPLACE = Operation.Replace.value
 _ADD = Operation.Add.value
@@ -30,6 +33,18 @@ def compare(before: Fields, after: Fields) -> list[Any]:
     patch = _Patch()
     _compare_fields(patch, [], before, after)
     return patch.message()
+
+
+def controls_in(value: Any) -> Iterator[Fields]:
+    """The controls in an encoded value, parents before children."""
+    if isinstance(value, dict):
+        if "_i" in value:
+            yield value
+        for child in value.values():
+            yield from controls_in(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from controls_in(child)
 
 
 class _Patch:

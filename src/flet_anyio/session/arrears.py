@@ -11,7 +11,7 @@ from typing import Any
 
 import msgpack
 
-from ..render import compare
+from ..render import compare, controls_in
 
 __all__ = ["Arrears"]
 
@@ -31,7 +31,7 @@ class Arrears:
     def operations(self, page: bytes) -> list[Any]:
         """The patch, rooted at the page, that makes of this what the page is now."""
         before, after = _unpack(self._page), _unpack(page)
-        for fields in _controls(before):
+        for fields in controls_in(before):
             fields.update(self._said.get(fields["_i"], ()))
         return compare(before, after)
 
@@ -39,14 +39,3 @@ class Arrears:
 def _unpack(page: bytes) -> dict[str, Any]:
     fields: dict[str, Any] = msgpack.unpackb(page, strict_map_key=False)
     return fields
-
-
-def _controls(value: Any) -> Any:
-    if isinstance(value, dict):
-        if "_i" in value:
-            yield value
-        for child in value.values():
-            yield from _controls(child)
-    elif isinstance(value, list):
-        for child in value:
-            yield from _controls(child)

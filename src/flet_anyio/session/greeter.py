@@ -15,7 +15,7 @@ from ..render import encode_message
 from ..wire.codes import CloseCode
 from .crossing import Crossing
 from .journal import Position
-from .props import apply_props
+from .props import apply_props, declared
 from .screen import NO_CONTROL, call_frame
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ __all__ = ["Greeter"]
 
 logger = logging.getLogger(__name__)
 
-_PAGE = 1
 _PATIENTLY = {"timeout": 86_400}
 """Seconds that the client itself waits for its stand-in view: as long as its tab is hidden."""
 
@@ -136,9 +135,8 @@ class Greeter:
         crossing, control_id = self._crossing, update.control_id
         control = self._screen.index.get(control_id)
         # Of the page itself the client only reports what it alone knows, such as its width.
-        if crossing is not None and control is not None and control_id != _PAGE:
-            known = control.__dataclass_fields__.keys() & update.props.keys()
-            crossing.note(control_id, {name: update.props[name] for name in known})
+        if crossing is not None and control is not None and control is not self._screen.page:
+            crossing.note(control_id, declared(control, update.props))
 
     async def _show_views(
         self, client: Client, stand_in: int, views: list[bytes], crossing: Crossing

@@ -72,10 +72,11 @@ class Journal:
 
     @property
     def overfull(self) -> tuple[int, int] | None:
-        """How much is kept, and the limit, when it is twice that: more must not be forced in."""
+        """How much is kept, and twice the limit, when it has reached that: then nothing may be
+        forced in any more."""
         if self._limit is None or self._bytes < 2 * self._limit:
             return None
-        return self._bytes, self._limit
+        return self._bytes, 2 * self._limit
 
     @property
     def half_empty(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 from flet.utils.object_model import patch_dataclass, resolve_actual_type
 
-__all__ = ["apply_props"]
+__all__ = ["apply_props", "declared"]
 
 # A whole number may stand for a fraction: JavaScript clients do not tell them apart.
 _ACCEPTED: dict[Any, tuple[type, ...]] = {
@@ -37,6 +37,11 @@ def apply_props(control: Any, props: dict[str, Any]) -> None:
     props = {name: value for name, value in props.items() if _is_clients(control, name)}
     _check(type(control), props)
     patch_dataclass(control, props)
+
+
+def declared(control: Any, props: dict[str, Any]) -> dict[str, Any]:
+    """Those of the properties that the control's class declares: no more than it has fields."""
+    return {name: props[name] for name in control.__dataclass_fields__.keys() & props.keys()}
 
 
 def _is_clients(control: Any, name: str) -> bool:

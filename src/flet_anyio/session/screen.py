@@ -41,6 +41,7 @@ from .arrears import Arrears
 from .crossing import Said
 from .events import ControlIndex
 from .journal import APPLIED, BEGUN, Journal, Position
+from .props import declared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -178,10 +179,9 @@ class Screen:
             control = self.index.get(control_id)
             if control is None or self.journal.empty:
                 return
-            known = control.__dataclass_fields__.keys() & props.keys()
+            props = declared(control, props)
             if control is self.page:
-                known -= _CLIENTS_OWN
-            props = {name: props[name] for name in known}
+                props = {name: props[name] for name in props.keys() - _CLIENTS_OWN}
             self._said.note(control_id, props, self.journal.number)
             if self._arrears is not None:
                 self._arrears.heard(control_id, props)
@@ -202,7 +202,7 @@ class Screen:
         if self._arrears is None:
             return
         if self.journal.overfull is not None:
-            raise OutboxFull(*self.journal.overfull)
+            raise OutboxFull(*self.journal.overfull, "journal_bytes")
         self.catch_up()
 
     def confirm(self, receipt: str) -> bool:
@@ -234,9 +234,7 @@ class Screen:
             if self._arrears is not None:
                 self._cover = frame  # the last one is enough
             else:
-                frames = [frame, mark_frame(APPLIED, self.journal.next())]
-                self.journal.keep(frames)
-                self._dispatch(frames)
+                self._dispatch(self._journalled_cover(frame))
         _run_hooks(*drawn)
 
     def welcome(
@@ -278,11 +276,9 @@ class Screen:
         if self._arrears is not None:
             more, patch = self._settle(self._arrears)
             missed += more
-        welcome = _resumed(token.value, missed, said, error)
-        receipt = self._receipt()
-        if receipt is not None:
-            welcome.frames.append(call_frame(NO_CONTROL, receipt))
-        greet(welcome)
+        frames = self._with_receipt([*missed, _resumed(token.value, error)])
+        replaced = replaced_properties(missed)
+        greet(Welcome(frames, replaced=replaced, said=said, in_place=True))
         return patch
 
     def _begin(
@@ -324,12 +320,12 @@ class Screen:
             self._dispatch(frames)
 
     def _dispatch(self, frames: list[bytes]) -> None:
-        receipt = self._receipt()
-        self._send([*frames, call_frame(NO_CONTROL, receipt)] if receipt is not None else frames)
+        self._send(self._with_receipt(frames))
 
-    def _receipt(self) -> str | None:
+    def _with_receipt(self, frames: list[bytes]) -> list[bytes]:
         # What is kept back waits for the receipt of the very last update.
-        return self.journal.due() if self._arrears is None else self.journal.ask()
+        receipt = self.journal.due() if self._arrears is None else self.journal.ask()
+        return [*frames, call_frame(NO_CONTROL, receipt)] if receipt is not None else frames
 
     def _fall_behind_if_full(self) -> list[Patch]:
         """Keep updates back from now on, if too many lack a receipt. Return what that drew.
@@ -358,9 +354,7 @@ class Screen:
         operations = arrears.operations(page)
         frames = self._journalled(self.page._i, operations) if len(operations) > 1 else []
         if self._cover is not None:
-            cover = [self._cover, mark_frame(APPLIED, self.journal.next())]
-            self.journal.keep(cover)
-            frames += cover
+            frames += self._journalled_cover(self._cover)
             self._cover = None
         self._arrears = Arrears(page) if self.journal.full else None
         return frames, patch
@@ -371,6 +365,11 @@ class Screen:
         patch_frame(self.page._i, patch.operations)
         self._reindex(patch)
         return patch
+
+    def _journalled_cover(self, cover: bytes) -> list[bytes]:
+        frames = [cover, mark_frame(APPLIED, self.journal.next())]
+        self.journal.keep(frames)
+        return frames
 
     def _journalled(self, root: int, operations: list[Any]) -> list[bytes]:
         """Pack an update so that the client can tell that it has applied it."""
@@ -457,10 +456,9 @@ def _hooks(patch: Patch) -> list[Callable[[], None]]:
     return gone + [c.did_mount for c in patch.added if c._i not in removed]
 
 
-def _resumed(token: str, missed: list[bytes], said: Changes, error: str) -> Welcome:
+def _resumed(token: str, error: str) -> bytes:
     reply = {"session_id": token, "page_patch": {}, "error": error}
-    frames = [*missed, encode_message(MessageAction.REGISTER_CLIENT, reply)]
-    return Welcome(frames, replaced=replaced_properties(missed), said=said, in_place=True)
+    return encode_message(MessageAction.REGISTER_CLIENT, reply)
 
 
 def call_frame(control_id: int, call_id: str, **request: int) -> bytes:

@@ -13,13 +13,12 @@ from anyio import get_cancelled_exc_class
 from flet.controls.context import _context_page, _update_behavior_context_var, context
 from flet.controls.exceptions import FletPageDisconnectedException
 
-from ..compat.loops import name_library
+from ..compat.library import back_on_the_loop, name_library, off_the_loop
 from ..errors import SessionClosed
 from .dispatch import Slot, current_slot
 from .failures import log_failure
 from .handlers import call_name
 from .stalls import StallWatch
-from .threads import back_on_the_loop, off_the_loop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine

@@ -11,20 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 import anyio
 import anyio.to_thread
 
+from ..compat.library import off_the_loop
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import Context
 
-try:
-    from sniffio import current_async_library_cvar as _library
-except ImportError:
-    _library = None  # type: ignore[assignment]
-
 __all__ = [
     "HandlerThreads",
     "SyncHandlers",
-    "back_on_the_loop",
-    "off_the_loop",
     "sync_handlers_setting",
 ]
 
@@ -42,26 +37,6 @@ def sync_handlers_setting(value: str) -> SyncHandlers:
     if value not in _PLACES:
         raise ValueError(f'sync_handlers must be "inline" or "thread", not {value!r}')
     return cast("SyncHandlers", value)
-
-
-def off_the_loop(func: Callable[..., Any], *args: Any) -> Any:
-    """Call `func(*args)` in a thread whose context was copied from a task's.
-
-    Where sniffio is installed, anyio would else take the thread for the task's event loop.
-    """
-    if _library is None:
-        return func(*args)
-    token = _library.set(None)
-    try:
-        return func(*args)
-    finally:
-        _library.reset(token)
-
-
-def back_on_the_loop(where: Context, like: Context) -> None:
-    """Make a context that was copied in a thread fit for a task, as `like` is."""
-    if _library is not None:
-        where.run(_library.set, like.get(_library))
 
 
 class HandlerThreads:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ..render import controls_in
+
 __all__ = ["Node", "PageModel"]
 
 _REPLACE, _ADD, _REMOVE, _MOVE = range(4)
@@ -83,7 +85,7 @@ class PageModel:
 
     def nodes(self) -> Iterator[Node]:
         """All controls, parents before children."""
-        yield from (Node(fields) for fields in _controls(self.root))
+        yield from (Node(fields) for fields in controls_in(self.root))
 
     def by_id(self, control_id: int) -> Node | None:
         """The control with this id, or None."""
@@ -91,18 +93,7 @@ class PageModel:
         return None if fields is None else Node(fields)
 
     def _by_id(self, control_id: int) -> dict[str, Any] | None:
-        return next((f for f in _controls(self.root) if f.get("_i") == control_id), None)
-
-
-def _controls(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict):
-        if "_i" in value:
-            yield value
-        for child in value.values():
-            yield from _controls(child)
-    elif isinstance(value, list):
-        for child in value:
-            yield from _controls(child)
+        return next((f for f in controls_in(self.root) if f.get("_i") == control_id), None)
 
 
 def _merge(into: dict[str, Any], patch: dict[str, Any]) -> None:
