@@ -1,4 +1,4 @@
-"""Waiting in tests for what no client is told."""
+"""Waiting in tests, where a client cannot be waited for in one step."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from anyio.lowlevel import checkpoint
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["reached"]
+    from flet_anyio.testing import Client
+
+__all__ = ["gone", "reached", "read_until"]
 
 
 async def reached(condition: Callable[[], Any]) -> None:
@@ -18,3 +20,16 @@ async def reached(condition: Callable[[], Any]) -> None:
     with anyio.fail_after(5):
         while not condition():
             await checkpoint()
+
+
+async def gone(client: Client) -> None:
+    """Lose the client's connection, and wait until it has noticed."""
+    client.drop()
+    await client.until(lambda: client.closed)
+
+
+async def read_until(client: Client, text: str) -> None:
+    """Take frames until this text is on the page, for a client that was given room for none."""
+    with anyio.fail_after(5):
+        while text not in client.texts:
+            await client.read_one()

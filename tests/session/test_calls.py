@@ -10,7 +10,7 @@ from flet.controls.exceptions import FletPageDisconnectedException
 
 from flet_anyio import Limits
 from flet_anyio.testing import CallFailed, Client, InProcess
-from waiting import reached
+from waiting import gone, reached
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -379,8 +379,7 @@ async def patient_method(page: ft.Page) -> Any:
 async def test_a_patient_call_made_while_away_is_sent_when_the_client_is_back() -> None:
     async with InProcess(calling(patient_method)) as app, app.connect() as client:
         await client.see("go")
-        client.drop()
-        await client.until(lambda: client.closed)
+        await gone(client)
         session = app.session
         done = session.run_task(patient_method, session.page)
         await reached(lambda: session.pending_calls)
@@ -398,8 +397,7 @@ async def test_a_patient_call_survives_a_drop_and_is_sent_again(live: bool) -> N
         calls = silent(client)
         await client.click("go")
         await client.until(lambda: calls)
-        client.drop()
-        await client.until(lambda: client.closed)
+        await gone(client)
         await reached(lambda: not app.session.attached)
         assert app.session.pending_calls == 1
         async with app.connect(after=client, live=live, register=False) as back:
@@ -415,8 +413,7 @@ async def test_patience_ends_with_its_timeout() -> None:
 
     async with InProcess(calling(call)) as app, app.connect() as client:
         await client.see("go")
-        client.drop()
-        await client.until(lambda: client.closed)
+        await gone(client)
         await reached(lambda: not app.session.attached)
         with pytest.raises(TimeoutError):
             await call(app.session.page)
@@ -429,8 +426,7 @@ async def test_patience_ends_with_the_session() -> None:
         await client.click("go")
         await client.until(lambda: calls)
         session = app.session
-        client.drop()
-        await client.until(lambda: client.closed)
+        await gone(client)
         session.close()
         await reached(lambda: not app.sessions)
         assert session.pending_calls == 0
@@ -440,8 +436,7 @@ async def test_patience_ends_with_its_block() -> None:
     async with InProcess(calling(method)) as app, app.connect() as client:
         await client.see("go")
         page = app.session.page
-        client.drop()
-        await client.until(lambda: client.closed)
+        await gone(client)
         await reached(lambda: not app.session.attached)
         with page.waiting_for_client():
             pass
@@ -452,8 +447,7 @@ async def test_patience_ends_with_its_block() -> None:
 async def test_a_cancelled_patient_caller_leaves_no_entry() -> None:
     async with InProcess(calling(patient_method)) as app, app.connect() as client:
         await client.see("go")
-        client.drop()
-        await client.until(lambda: client.closed)
+        await gone(client)
         session = app.session
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(patient_method, session.page)

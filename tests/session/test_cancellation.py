@@ -8,6 +8,7 @@ is cancelled in every await that the story has.
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -19,7 +20,7 @@ from flet_anyio import FletApp, Limits, Server
 from flet_anyio.session.lifecycle import Reason, State
 from flet_anyio.testing import Client, InProcess, MemoryTransport
 from flet_anyio.transports.base import PeerInfo
-from waiting import reached
+from waiting import gone, reached
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -111,6 +112,15 @@ async def use(client: Client, *, count: int) -> None:
     await client.see(f"count {count}")
 
 
+async def visit(connection: FletApp, ends: Stumbling, client: Client) -> None:
+    """Connect, use the app, and let the connection be cancelled."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(connection.handle, ends)
+        tasks.start_soon(client.run)
+        await use(client, count=1)
+        tasks.cancel_scope.cancel()
+
+
 @asynccontextmanager
 async def comes_back(app: InProcess, client: Client) -> AsyncIterator[Client]:
     """The same tab connects again, whatever it was given before."""
@@ -132,14 +142,7 @@ async def test_a_connection(before_main: bool) -> None:
                 client = Client(ends)
                 connection = FletApp(main=main, server=app.server, **settings)
 
-                async def story() -> None:
-                    async with anyio.create_task_group() as tasks:
-                        tasks.start_soon(connection.handle, ends)
-                        tasks.start_soon(client.run)
-                        await use(client, count=1)
-                        tasks.cancel_scope.cancel()
-
-                over = await cancelled_after(steps, story)
+                over = await cancelled_after(steps, partial(visit, connection, ends, client))
                 assert app.server.connections == 0
                 assert ends.closed.is_set() or not ends.accepted.is_set()
                 for session in app.sessions:
@@ -172,14 +175,7 @@ async def test_a_connection_that_takes_over() -> None:
                 client.session_id = first.session_id
                 connection = FletApp(main=main, server=app.server)
 
-                async def story() -> None:
-                    async with anyio.create_task_group() as tasks:
-                        tasks.start_soon(connection.handle, ends)
-                        tasks.start_soon(client.run)
-                        await use(client, count=1)
-                        tasks.cancel_scope.cancel()
-
-                over = await cancelled_after(steps, story)
+                over = await cancelled_after(steps, partial(visit, connection, ends, client))
                 assert app.sessions == [session]
                 # The first client is connected, or was told that it no longer is.
                 assert session.attached != first.closed or await told(first)
@@ -318,8 +314,7 @@ async def test_a_client_that_waits_for_its_stand_in() -> None:
         async with InProcess(main) as app, app.connect() as first:
             await first.see("count 0")
             session = app.session
-            first.drop()
-            await first.until(lambda: first.closed)
+            await gone(first)
             with transport() as ends:
                 client = Client(ends)
                 client.session_id = first.session_id
@@ -327,14 +322,7 @@ async def test_a_client_that_waits_for_its_stand_in() -> None:
                 client.page.root["window"]["e"] = "another page"
                 connection = FletApp(main=main, server=app.server)
 
-                async def story() -> None:
-                    async with anyio.create_task_group() as tasks:
-                        tasks.start_soon(connection.handle, ends)
-                        tasks.start_soon(client.run)
-                        await use(client, count=1)
-                        tasks.cancel_scope.cancel()
-
-                over = await cancelled_after(steps, story)
+                over = await cancelled_after(steps, partial(visit, connection, ends, client))
                 assert app.sessions == [session]
                 assert not session.attached
                 assert session.pending_calls == 0

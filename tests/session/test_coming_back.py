@@ -9,18 +9,14 @@ import flet as ft
 import pytest
 
 from flet_anyio import Limits
-from flet_anyio.testing import Client, InProcess
+from flet_anyio.testing import InProcess
+from waiting import gone
 
 pytestmark = pytest.mark.anyio
 
 
 def main(page: ft.Page) -> None:
     page.add(ft.Text("ready"), ft.TextField(label="Name"))
-
-
-async def leave(app: InProcess, client: Client) -> None:
-    client.drop()
-    await client.until(lambda: client.closed)
 
 
 async def test_the_token_is_not_the_sessions_id() -> None:
@@ -35,7 +31,7 @@ async def test_the_sessions_id_lets_nobody_in() -> None:
     async with InProcess(main) as app, app.connect() as client:
         await client.see("ready")
         session = app.session
-        await leave(app, client)
+        await gone(client)
         client.session_id = session.id
         async with app.connect(after=client) as other:
             assert app.session_of(other) is not session
@@ -45,7 +41,7 @@ async def test_a_short_drop_keeps_the_token() -> None:
     async with InProcess(main) as app, app.connect() as client:
         await client.see("ready")
         token = client.session_id
-        await leave(app, client)
+        await gone(client)
         async with app.connect(after=client, live=True) as back:
             assert back.session_id == token
 
@@ -54,12 +50,12 @@ async def test_a_reload_brings_another_token_and_spends_the_one_before() -> None
     async with InProcess(main) as app, app.connect() as client:
         await client.see("ready")
         session, first = app.session, client.session_id
-        await leave(app, client)
+        await gone(client)
         async with app.connect(after=client) as reloaded:
             assert app.session_of(reloaded) is session
             assert reloaded.session_id != first
             reloaded.set(reloaded.find("Name"), value="x")  # so it has the page
-            await leave(app, reloaded)
+            await gone(reloaded)
             async with app.connect(after=client) as late:
                 assert app.session_of(late) is not session
             async with app.connect(after=reloaded) as again:
@@ -70,7 +66,7 @@ async def test_a_refresh_brings_another_token() -> None:
     async with InProcess(main) as app, app.connect() as client:
         await client.see("ready")
         session, first = app.session, client.session_id
-        await leave(app, client)
+        await gone(client)
         client.page.root["window"]["e"] = "another page"
         async with app.connect(after=client, live=True) as back:
             await back.see("ready")
@@ -82,7 +78,7 @@ async def test_a_lost_answer_costs_nobody_the_session() -> None:
     async with InProcess(main) as app, app.connect() as client:
         await client.see("ready")
         session, first = app.session, client.session_id
-        await leave(app, client)
+        await gone(client)
         for _ in range(3):
             async with app.connect(after=client, register=False) as lost:
                 lost.drop_after(1)
@@ -119,7 +115,7 @@ async def test_no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     async with InProcess(main) as app, app.connect() as client:
         await client.see("ready")
         secrets = [app.session.id, app.session.token.session_key, client.session_id]
-        await leave(app, client)
+        await gone(client)
         async with app.connect(after=client) as back:
             secrets.append(back.session_id)
             back.send_data(77, b"x")

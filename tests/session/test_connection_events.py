@@ -11,7 +11,7 @@ from anyio.lowlevel import checkpoint
 from flet_anyio import Limits
 from flet_anyio.session.lifecycle import Reason
 from flet_anyio.testing import Client, InProcess
-from waiting import reached
+from waiting import reached, read_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -460,8 +460,7 @@ async def test_a_connection_that_was_taken_over_says_nothing_any_more() -> None:
         app.connect(frames=0, register=False) as first,
     ):
         first.register()
-        while "+" not in first.texts:
-            await first.read_one()
+        await read_until(first, "+")
         session, token = app.session, first.session_id
         async with app.connect(after=first, register=False) as lost:
             lost.drop_after(1)  # the answer, with another token, is lost on the way

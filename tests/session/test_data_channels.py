@@ -10,6 +10,7 @@ import flet as ft
 import pytest
 
 from flet_anyio.testing import Client, InProcess
+from waiting import gone
 
 pytestmark = pytest.mark.anyio
 
@@ -308,8 +309,7 @@ async def test_a_channel_goes_on_when_the_client_comes_back_with_its_page() -> N
     async with InProcess(wired) as app, app.connect() as client:
         await open_channel(client)
         await client.until(lambda: client.data)
-        client.drop()
-        await client.until(lambda: client.closed)
+        await gone(client)
         async with app.connect(after=client, live=True) as back:
             back.send_data(1, b"abc")
             await back.until(lambda: back.data)

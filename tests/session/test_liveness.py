@@ -12,6 +12,7 @@ from backends import VIRTUAL_TIME, backend_options
 from flet_anyio import Limits
 from flet_anyio.session.lifecycle import State
 from flet_anyio.testing import InProcess
+from waiting import gone
 
 pytestmark = pytest.mark.anyio
 
@@ -102,8 +103,7 @@ async def test_a_page_that_is_not_shown_for_hours_is_there_when_it_is() -> None:
     async with InProcess(main, limits=limits) as app, app.connect() as client:
         await client.see("ready")
         client.page.root["window"]["e"] = "another page"
-        client.drop()
-        await client.until(lambda: client.closed)
+        await gone(client)
         async with app.connect(after=client, live=True, register=False) as back:
             back.silent = True
             back.register()

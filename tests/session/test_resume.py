@@ -15,7 +15,7 @@ from flet.messaging.protocol import MessageAction
 
 from flet_anyio import Limits
 from flet_anyio.testing import Client, InProcess
-from waiting import reached
+from waiting import gone, reached, read_until
 
 pytestmark = pytest.mark.anyio
 
@@ -38,6 +38,18 @@ def shown(client: Client) -> list[tuple[Any, ...]]:
     ]
 
 
+def send_queued(client: Client, field: ft.TextField, value: str) -> None:
+    """Send what the user typed while away: the client shows it no more, or not yet."""
+    body = {"id": field._i, "props": {"value": value}}
+    client.send(MessageAction.UPDATE_CONTROL_PROPS, body)
+
+
+def field_of(app: InProcess) -> ft.TextField:
+    field = app.session.page.controls[0]
+    assert isinstance(field, ft.TextField)
+    return field
+
+
 def field_and_text(page: ft.Page) -> None:
     page.add(ft.TextField(label="Name"), ft.Text("start"))
 
@@ -45,8 +57,7 @@ def field_and_text(page: ft.Page) -> None:
 async def test_a_short_drop_costs_nothing() -> None:
     async with InProcess(field_and_text) as app, app.connect() as client:
         await client.see("start")
-        client.drop()
-        await client.until(lambda: client.closed)
+        await gone(client)
         async with app.connect(after=client, live=True) as back:
             assert in_place(back)
             assert len(back.received) == 1
@@ -107,8 +118,7 @@ async def test_a_client_that_goes_away_during_a_refresh_is_refreshed_again() -> 
     async with InProcess(field_and_text, limits=limits) as app, app.connect() as client:
         await client.see("start")
         app.session.page.add(ft.Text("more"))
-        client.drop()
-        await client.until(lambda: client.closed)
+        await gone(client)
         client.page.root["window"]["e"] = "another page"
         async with app.connect(after=client, live=True, register=False) as second:
             second.silent = True  # never builds the stand-in
@@ -129,8 +139,7 @@ async def test_a_refresh_leaves_nothing_of_the_old_page() -> None:
     async with InProcess(main) as app, app.connect() as client:
         await client.see("start", "over")
         page = app.session.page
-        client.drop()
-        await client.until(lambda: client.closed)
+        await gone(client)
         client.page.root["window"]["e"] = "another page"
         page.theme = ft.Theme(color_scheme_seed=ft.Colors.GREEN)
         page.overlay.clear()
@@ -153,8 +162,7 @@ async def test_a_refresh_gets_below_a_dialog_that_the_client_still_shows(restart
         page = app.session.page
         page.show_dialog(ft.AlertDialog(content=ft.Text("dialog")))
         await client.see("dialog")
-        client.drop()
-        await client.until(lambda: client.closed)
+        await gone(client)
         page.pop_dialog()
         client.page.root["window"]["e"] = "another page"
         if restarted:
@@ -190,10 +198,8 @@ async def test_where_user_and_app_changed_the_same_the_user_counts() -> None:
     async with InProcess(field_and_text) as app, app.connect() as client:
         await client.see("start")
         page = app.session.page
-        field = page.controls[0]
-        assert isinstance(field, ft.TextField)
-        client.drop()
-        await client.until(lambda: client.closed)
+        field = field_of(app)
+        await gone(client)
         field.value = "from the app"
         page.update()
         async with app.connect(after=client, live=True, register=False) as back:
@@ -202,10 +208,7 @@ async def test_where_user_and_app_changed_the_same_the_user_counts() -> None:
             await back.until(lambda: back.registered)
             assert back.find("Name")["value"] == "from the app"
             # What the client had queued comes before its answer to the barrier.
-            back.send(
-                MessageAction.UPDATE_CONTROL_PROPS,
-                {"id": field._i, "props": {"value": "from the user"}},
-            )
+            send_queued(back, field, "from the user")
             await back.until(lambda: back.calls)
             back.reply(back.calls[0], error="no such control")
             await back.until(lambda: back.find("Name")["value"] == "from the user")
@@ -225,10 +228,8 @@ async def test_the_users_change_counts_also_when_it_waits_behind_an_event() -> N
     async with InProcess(main, limits=limits) as app, app.connect() as client:
         await client.see("wait")
         page = app.session.page
-        field = page.controls[0]
-        assert isinstance(field, ft.TextField)
-        client.drop()
-        await client.until(lambda: client.closed)
+        field = field_of(app)
+        await gone(client)
         field.value = "from the app"
         page.update()
         async with app.connect(after=client, live=True, register=False) as back:
@@ -237,10 +238,7 @@ async def test_the_users_change_counts_also_when_it_waits_behind_an_event() -> N
             await back.until(lambda: back.calls)
             await back.click("wait")
             await back.click("wait")  # and what follows waits behind it
-            back.send(
-                MessageAction.UPDATE_CONTROL_PROPS,
-                {"id": field._i, "props": {"value": "from the user"}},
-            )
+            send_queued(back, field, "from the user")
             back.reply(back.calls[0], error="no such control")
             for _ in range(20):
                 await checkpoint()
@@ -252,19 +250,14 @@ async def test_the_users_change_counts_also_when_it_waits_behind_an_event() -> N
 async def test_what_the_user_did_before_a_refresh_is_shown_after_it() -> None:
     async with InProcess(field_and_text) as app, app.connect() as client:
         await client.see("start")
-        field = app.session.page.controls[0]
-        assert isinstance(field, ft.TextField)
+        field = field_of(app)
         client.page.root["window"]["e"] = "another page"
-        client.drop()
-        await client.until(lambda: client.closed)
+        await gone(client)
         async with app.connect(after=client, live=True, register=False) as back:
             back.silent = True
             back.register()
             await back.until(lambda: back.calls)
-            back.send(
-                MessageAction.UPDATE_CONTROL_PROPS,
-                {"id": field._i, "props": {"value": "typed while away"}},
-            )
+            send_queued(back, field, "typed while away")
             back.reply(back.calls[0])
             await back.until(
                 lambda: (
@@ -280,10 +273,8 @@ async def test_the_users_change_counts_that_crossed_an_update_the_client_never_g
     ):
         client.register()
         await client.read_one()
-        while "start" not in client.texts:
-            await client.read_one()
-        field = app.session.page.controls[0]
-        assert isinstance(field, ft.TextField)
+        await read_until(client, "start")
+        field = field_of(app)
         field.value = "from the app"
         field.update()
         client.set("Name", value="from the user")
@@ -295,20 +286,15 @@ async def test_the_users_change_counts_that_crossed_an_update_the_client_never_g
 async def test_the_users_change_counts_when_the_client_leaves_before_the_barrier() -> None:
     async with InProcess(field_and_text) as app, app.connect() as client:
         await client.see("start")
-        field = app.session.page.controls[0]
-        assert isinstance(field, ft.TextField)
-        client.drop()
-        await client.until(lambda: client.closed)
+        field = field_of(app)
+        await gone(client)
         field.value = "from the app"
         field.update()
         async with app.connect(after=client, live=True, register=False) as second:
             second.silent = True
             second.register()
             await second.until(lambda: second.calls)
-            second.send(
-                MessageAction.UPDATE_CONTROL_PROPS,
-                {"id": field._i, "props": {"value": "from the user"}},
-            )
+            send_queued(second, field, "from the user")
             await reached(lambda: field.value == "from the user")
         async with app.connect(after=second, live=True) as back:
             await back.until(lambda: back.find("Name")["value"] == "from the user")

@@ -12,7 +12,7 @@ import pytest
 
 from flet_anyio import Limits, OutboxFull, TransportClosed
 from flet_anyio.testing import Client, InProcess
-from waiting import reached
+from waiting import gone, reached, read_until
 
 pytestmark = pytest.mark.anyio
 
@@ -172,8 +172,7 @@ async def test_one_that_goes_away_behind_comes_back_in_place() -> None:
         page, _, status, _ = parts(app)
         client.silent = True
         fall_behind(app)
-        client.drop()
-        await client.until(lambda: client.closed)
+        await gone(client)
         status.value = "while away"
         page.update()
         async with app.connect(after=client, live=True) as back:
@@ -198,8 +197,7 @@ async def test_what_cannot_be_drawn_elsewhere_costs_no_other_update(
             status.update()
         assert "a page cannot be drawn" in caplog.text
         column.tooltip = None
-        client.drop()
-        await client.until(lambda: client.closed)
+        await gone(client)
         status.value = "mended"
         status.update()
         async with app.connect(after=client, live=True) as back:
@@ -263,8 +261,7 @@ async def test_a_call_beyond_the_bound_fails_at_its_caller() -> None:
         app.connect(frames=0, register=False) as client,
     ):
         client.register()
-        while "start" not in client.texts:
-            await client.read_one()
+        await read_until(client, "start")
         session = app.session
         async with anyio.create_task_group() as tasks:
             call = session.invoke_method
@@ -287,8 +284,7 @@ async def test_a_data_frame_beyond_the_bound_fails_at_its_sender() -> None:
         app.connect(frames=0, register=False) as client,
     ):
         client.register()
-        while "start" not in client.texts:
-            await client.read_one()
+        await read_until(client, "start")
         channel = app.connections[0].data_channel_for(7)
         channel.send(b"x" * 1_500)
         await anyio.wait_all_tasks_blocked()  # the writer has taken it, and waits
@@ -305,8 +301,7 @@ async def test_an_update_that_does_not_fit_is_not_sent_in_part() -> None:
         app.connect(frames=0, register=False) as client,
     ):
         client.register()
-        while "start" not in client.texts:
-            await client.read_one()
+        await read_until(client, "start")
         _, _, status, column = parts(app)
         status.value = "small"
         status.update()
@@ -325,8 +320,7 @@ async def test_more_than_fits_is_no_reason_not_to_come_back() -> None:
     async with InProcess(main, limits=limits) as app, app.connect() as client:
         await client.see("start")
         page, *_ = parts(app)
-        client.drop()
-        await client.until(lambda: client.closed)
+        await gone(client)
         for number in range(50):
             page.add(ft.Text(f"{number} {'x' * 100}"))
         async with app.connect(after=client, live=True) as back:
