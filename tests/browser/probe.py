@@ -513,15 +513,22 @@ def served(probe: Probe) -> Iterator[None]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = parse(arguments)
+    def run(browser: Browser, probe: Probe) -> None:
+        with contextlib.closing(Tabs(browser, probe)) as tabs:
+            for name in probe.options.scenario:
+                tabs.run(name)
+
+    return checked(parse(arguments), run)
+
+
+def checked(options: argparse.Namespace, run: Callable[[Browser, Probe], None]) -> int:
+    """Run checks in a browser, and say how many passed. Return 0 when all did, else 1."""
     probe = Probe(options, options.url)
     if options.shots is not None:
         options.shots.mkdir(parents=True, exist_ok=True)
     with served(probe), sync_playwright() as playwright:
         browser = launch(playwright, options.chromium)
-        with contextlib.closing(Tabs(browser, probe)) as tabs:
-            for name in options.scenario:
-                tabs.run(name)
+        run(browser, probe)
         browser.close()
     failed = f"; failed: {', '.join(probe.failed)}" if probe.failed else ""
     print(f"{probe.passed}/{probe.passed + len(probe.failed)} checks passed{failed}")

@@ -22,9 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from browser_tab import launch
-from playwright.sync_api import sync_playwright
-from probe import Probe, served
+from probe import Probe, checked
 from resume_desk import Control, Desk
 from resume_drops import address, blind, drops, half_open, overflow, silence
 from resume_fuzz import fuzz
@@ -98,17 +96,12 @@ def run(name: str, browser: Browser, probe: Probe, control: Control) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
-    probe = Probe(options, options.url)
-    if options.shots is not None:
-        options.shots.mkdir(parents=True, exist_ok=True)
-    with served(probe), sync_playwright() as playwright:
-        browser = launch(playwright, options.chromium)
+
+    def run_all(browser: Browser, probe: Probe) -> None:
         for name in options.scenario:
             run(name, browser, probe, Control(options.control))
-        browser.close()
-    failed = f"; failed: {', '.join(probe.failed)}" if probe.failed else ""
-    print(f"{probe.passed}/{probe.passed + len(probe.failed)} checks passed{failed}")
-    return 1 if probe.failed or not probe.passed else 0
+
+    return checked(options, run_all)
 
 
 if __name__ == "__main__":
