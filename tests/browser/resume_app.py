@@ -327,8 +327,9 @@ KINDS = {
     ),
 }
 
-# A dialog whose frames are cut stays on the screen once in some fifty cuts, also after the app has
-# closed it. Until that is mended it is looked for only when asked for.
+# A dialog that opens or closes within a moment of the page being drawn anew stays on the screen
+# now and then, though the client was told to close it. Until that is mended it is looked for only
+# when asked for.
 if os.environ.get("FLET_ANYIO_BROWSER_DIALOGS") != "1":
     del KINDS["dialog"]
 
