@@ -296,10 +296,10 @@ class FletApp(Connection):
         if self._link is not None:
             self._link.hold()
 
-    def release(self, first: list[bytes]) -> None:
-        """Send `first`, and what was held back."""
+    def release(self) -> None:
+        """Send what was held back."""
         if self._link is not None:
-            self._link.release(first)
+            self._link.release()
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Send what waits, then close. May be called from any thread."""

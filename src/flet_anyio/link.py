@@ -167,9 +167,9 @@ class Link:
         """Keep back what is sent from now on."""
         self._outbox.hold()
 
-    def release(self, first: list[bytes]) -> None:
-        """Send `first`, then what was held back, and hold back no more."""
-        self._outbox.release(first)
+    def release(self) -> None:
+        """Send what was held back, and hold back no more."""
+        self._outbox.release()
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Send what waits, then close."""

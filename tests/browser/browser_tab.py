@@ -45,6 +45,7 @@ __all__ = [
 
 REGISTER, PATCH, EVENT, CRASHED = 1, 2, 3, 6
 
+_BLANK_BYTES = 6000  # a PNG of one colour has fewer
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = (
     "--no-sandbox",
@@ -220,7 +221,7 @@ class Tab:
         end, last = time.monotonic() + timeout, b""
         while True:
             png = self.page.screenshot()
-            if (png == last and len(png) > 6000) or time.monotonic() > end:
+            if (png == last and len(png) > _BLANK_BYTES) or time.monotonic() > end:
                 return png
             last = png
             self.page.wait_for_timeout(150)

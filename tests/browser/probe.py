@@ -95,7 +95,11 @@ class Probe:
 
     def shot(self, tab: Tab, name: str) -> None:
         if self.options.shots is not None:
-            (self.options.shots / f"{name}.png").write_bytes(tab.picture(2))
+            self.keep(tab.picture(2), name)
+
+    def keep(self, png: bytes, name: str) -> None:
+        if self.options.shots is not None:
+            (self.options.shots / f"{name}.png").write_bytes(png)
 
 
 # What a page shows and does

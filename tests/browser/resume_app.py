@@ -8,7 +8,6 @@ of a few words, by which the probe knows it on the screen.
 # mypy: allow-untyped-defs, allow-untyped-calls
 
 import json
-import os
 import random
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -326,12 +325,6 @@ KINDS = {
         else open_dialog(desk, dice.randrange(1000))
     ),
 }
-
-# A dialog that opens or closes within a moment of the page being drawn anew stays on the screen
-# now and then, though the client was told to close it. Until that is mended it is looked for only
-# when asked for.
-if os.environ.get("FLET_ANYIO_BROWSER_DIALOGS") != "1":
-    del KINDS["dialog"]
 
 
 def some_kind(dice):

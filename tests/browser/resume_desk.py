@@ -53,6 +53,7 @@ class Desk:
         self.relay = relay
         self.control = control
         self.session = ""
+        self.compared: dict[str, bytes] = {}  # pictures, the last time
 
     @classmethod
     def open(cls, browser: Browser, url: SplitResult, control: Control) -> Desk:
@@ -76,6 +77,8 @@ class Desk:
         if not self.tab.wait(lambda: self.tab.value("Session"), 60):
             raise TimeoutError(f"the app is not shown, but {self.tab.text()[:200]!r}")
         self.session = self.tab.value("Session") or ""
+        # A busy Chromium without a GPU may else never paint, and take white pictures later on.
+        self.tab.picture()
 
     def close(self) -> None:
         self.tab.context.close()
@@ -190,7 +193,9 @@ class Desk:
         self.tab.reload()
         if difference := self.agrees(30):
             raise AssertionError(f"after a reload: {difference}")
-        return differing(kept, self.tab.picture())
+        fresh = self.tab.picture()
+        self.compared = {"kept": kept, "fresh": fresh}
+        return differing(kept, fresh)
 
 
 def expect(probe: Probe, name: str, difference: str) -> None:

@@ -89,6 +89,8 @@ def run(name: str, browser: Browser, probe: Probe, control: Control) -> None:
     if failures != len(probe.failed):
         with contextlib.suppress(Exception):  # the page may be gone
             probe.shot(desk.tab, f"{name}_failed")
+            for side, png in desk.compared.items():
+                probe.keep(png, f"{name}_{side}")
         if probe.options.frames is not None:
             desk.tab.write_frames(probe.options.frames, name)
     desk.close()

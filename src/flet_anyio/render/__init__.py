@@ -8,6 +8,7 @@ from .marks import (
     may_repeat,
     patch_frame,
     replaced_properties,
+    root_at_page,
 )
 from .patch import Patch, diff
 
@@ -25,4 +26,5 @@ __all__ = [
     "pack_page",
     "patch_frame",
     "replaced_properties",
+    "root_at_page",
 ]

@@ -23,6 +23,7 @@ __all__ = [
     "may_repeat",
     "patch_frame",
     "replaced_properties",
+    "root_at_page",
 ]
 
 _WINDOW_ID = 2
@@ -48,6 +49,24 @@ def mark_operations(operations: list[Any], number: int) -> None:
         tree.append({})
     window = tree[1].setdefault("window", [_count(tree)])
     operations.append([_REPLACE, window[0], _APPLIED, number])
+
+
+def root_at_page(operations: list[Any], name: str) -> list[Any]:
+    """Say of the page, in its property `name`, what a patch says of the control there."""
+    tree, *rest = operations
+    moved = [[op[0], op[1] + 1, op[2], *_target(op)] for op in rest]
+    return [[0, {name: _renumbered(tree)}], *moved]
+
+
+def _target(operation: list[Any]) -> list[Any]:
+    kind, values = operation[0], operation[3:]
+    moves = kind in (Operation.Move, Operation.Move.value)
+    return [values[0] + 1, *values[1:]] if moves else values
+
+
+def _renumbered(tree: list[Any]) -> list[Any]:
+    children = [{key: _renumbered(child) for key, child in tree[1].items()}] if tree[1:] else []
+    return [tree[0] + 1, *children]
 
 
 def may_repeat(operations: list[Any]) -> bool:

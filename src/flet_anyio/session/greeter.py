@@ -42,7 +42,8 @@ class Greeter:
     A client that comes back with the page it had gets the updates that it missed. One that
     shows another page of this app gets the whole one in two steps: first a stand-in for its
     views, and when it has built that, the views themselves. Its widgets would otherwise stay
-    with the controls they know. What is sent between the steps is held back.
+    with the controls they know. All else is held back until it has built those too: a dialog
+    that opened while it changes its views would never close.
 
     `in_turn` has something done after the client's messages that wait already.
     """
@@ -102,8 +103,8 @@ class Greeter:
             client.welcome(welcome.frames)
             if welcome.stand_in is not None:
                 self._crossing = Crossing(None)
-                waits = (client, welcome.stand_in, welcome.then, self._crossing)
-                self._tasks.spawn(self._show_views, *waits, name="a refresh")
+                show = (self._show_views, client, welcome, self._crossing)
+                self._tasks.spawn(*show, name="a refresh")
                 client.hold()
             elif welcome.replaced:
                 self._crossing = Crossing(welcome.replaced)
@@ -138,17 +139,26 @@ class Greeter:
         if crossing is not None and control is not None and control is not self._screen.page:
             crossing.note(control_id, declared(control, update.props))
 
-    async def _show_views(
-        self, client: Client, stand_in: int, views: list[bytes], crossing: Crossing
-    ) -> None:
+    async def _show_views(self, client: Client, welcome: Welcome, crossing: Crossing) -> None:
         try:
-            with suppress(RuntimeError):  # a view knows no such method: an answer all the same
-                await self.call(client, stand_in, **_PATIENTLY)
-            client.release(views)
+            await self._built(client, welcome.stand_in)
+            for views in welcome.then:
+                client.send(views, urgent=True)
+            self._tasks.spawn(self._let_go, client, welcome.top, name="a refresh")
         except FletPageDisconnectedException:
             logger.debug("a client left before it could be given its views")
         # What the user did in the views that are gone came before the answer.
         await self._in_turn(partial(self._conclude, crossing))
+
+    async def _let_go(self, client: Client, top: int | None) -> None:
+        with suppress(FletPageDisconnectedException):  # then there is nobody to send it to
+            await self._built(client, top)
+            client.release()
+
+    async def _built(self, client: Client, view: int | None) -> None:
+        if view is not None:
+            with suppress(RuntimeError):  # a view knows no such method: an answer all the same
+                await self.call(client, view, **_PATIENTLY)
 
     async def _reconcile(self, client: Client, crossing: Crossing) -> None:
         """Where the user and the app changed the same, have the user's change count.

@@ -58,8 +58,8 @@ class Client(Protocol):
     def hold(self) -> None:
         """Keep back what is sent from now on."""
 
-    def release(self, first: list[bytes]) -> None:
-        """Send `first`, then what was held back, and hold back no more."""
+    def release(self) -> None:
+        """Send what was held back, and hold back no more."""
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Send what waits, then close."""

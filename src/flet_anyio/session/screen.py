@@ -36,6 +36,7 @@ from ..render import (
     pack_page,
     patch_frame,
     replaced_properties,
+    root_at_page,
 )
 from .arrears import Arrears
 from .crossing import Said
@@ -85,6 +86,7 @@ _NOT_THE_APPS = frozenset(
     )
 )
 """Properties of the page that the client itself reports, or that are sent on their own."""
+_PARTS = ("_dialogs", "_overlay")
 _CLIENTS_OWN = _NOT_THE_APPS - {"views", "window"}
 
 
@@ -95,8 +97,10 @@ class Welcome:
     Attributes:
         frames: To be sent at once, in this order.
         stand_in: The id of the throw-away view that a live page shows meanwhile, or None.
-            When the client has built it, `then` follows; every other frame waits for that.
+            When the client has built it, `then` follows.
         then: The true views, for a live page.
+        top: The id of the view on top of them, or None. Every other frame waits until the
+            client has built it.
         replaced: Names of the properties that the frames set anew in a page that stays as it
             is; what the user changed in the same places meanwhile is still to come.
         said: What the user changed before, without having got those frames.
@@ -106,6 +110,7 @@ class Welcome:
     frames: list[bytes]
     stand_in: int | None = None
     then: list[bytes] = dataclasses.field(default_factory=list)
+    top: int | None = None
     replaced: frozenset[str] = frozenset()
     said: Changes = dataclasses.field(default_factory=dict)
     in_place: bool = False
@@ -126,7 +131,6 @@ class Screen:
         # two locks would be taken in both orders, by the loop and by a thread.
         page._services._lock = self._lock  # type: ignore[assignment]
         self._drawn = False
-        self._had_dialogs = False
         self._said = Said()
         self._arrears: Arrears | None = None
         self._cover: bytes | None = None
@@ -374,6 +378,8 @@ class Screen:
     def _journalled(self, root: int, operations: list[Any]) -> list[bytes]:
         """Pack an update so that the client can tell that it has applied it."""
         number = self.journal.next()
+        if (name := self._place_in_page(root)) is not None:
+            root, operations = self.page._i, root_at_page(operations, name)
         if root == self.page._i:
             mark_operations(operations, number)
             frames = [patch_frame(root, operations)]
@@ -384,6 +390,11 @@ class Screen:
         self.journal.keep(frames)
         return frames
 
+    def _place_in_page(self, root: int) -> str | None:
+        # Dialogs come and go through a control of their own. What is said of it as of the page
+        # carries its mark, and so is never half done.
+        return next((name for name in _PARTS if getattr(self.page, name)._i == root), None)
+
     def _refresh(self, reply: RegisterClientResponseBody, *, known: bool) -> Welcome:
         fields = reply.page_patch
         views = fields.pop("views", [])
@@ -392,7 +403,8 @@ class Screen:
         for name, value in fields.items():
             if isinstance(value, BaseControl):
                 fields[name] = encode_with_lists(value)
-        stand_in = _stand_in(self._stand_in_route(known=known))
+        true = self._views()
+        stand_in = _stand_in(self._stand_in_route(true, known=known))
         frames = [
             patch_frame(self.page._i, _replace(**properties, views=[stand_in])),
             _reply_frame(reply),
@@ -401,20 +413,21 @@ class Screen:
         # A client that goes away before it shows them has to begin anew: who knows whether it
         # has built the stand-in.
         self.journal.settle()
-        return Welcome(frames, stand_in._i, then)
+        return Welcome(frames, stand_in._i, then, true[-1]._i if true else None)
 
-    def _stand_in_route(self, *, known: bool) -> str:
-        # The same route as the view below it keeps the client from sliding one page over the
-        # other; under an open dialog only another route makes it take the view at all. Whether
-        # the client still shows a dialog that there was, or one of a page that was not drawn
-        # here, nobody knows.
+    def _views(self) -> list[View]:
         views = unwrap_component(self.page.views)
-        first = views if isinstance(views, View) else unwrap_component(views[0]) if views else None
-        route = (first.route if first is not None else None) or "/"
-        return f"{route}~" if self._had_dialogs or not known else route
+        return [views] if isinstance(views, View) else [unwrap_component(one) for one in views]
+
+    def _stand_in_route(self, views: list[View], *, known: bool) -> str:
+        # The same route as the view below it keeps the client from sliding one page over the
+        # other; under an open dialog only another route makes it take the view at all. Dialogs
+        # are the page's until the client says that they are closed; what else the client may
+        # show of a page that was not drawn here, nobody knows.
+        route = (views[0].route if views else None) or "/"
+        return f"{route}~" if self.page._dialogs.controls or not known else route
 
     def _reindex(self, patch: Patch) -> None:
-        self._had_dialogs |= bool(self.page._dialogs.controls)
         for control in patch.removed:
             self.index.pop(control._i, None)
         for control in patch.added:

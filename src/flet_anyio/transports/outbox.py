@@ -66,12 +66,10 @@ class Outbox:
         with self._lock:
             self._held = []
 
-    def release(self, first: list[bytes]) -> None:
-        """Let `first` go, then what was held back."""
+    def release(self) -> None:
+        """Let go what was held back."""
         with self._lock:
             held, self._held = self._held or [], None
-            self._bytes += sum(map(len, first))
-            self._frames.extend(first)
             self._frames.extend(held)
         self._wake()
 
