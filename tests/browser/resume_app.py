@@ -10,6 +10,7 @@ of a few words, by which the probe knows it on the screen.
 import json
 import random
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -17,6 +18,8 @@ import flet as ft
 from flet.messaging.protocol import Message, MessageAction, PatchControlBody
 
 MOST_ROWS = 8
+TRANSITION = 1
+"""Seconds that a dialog takes to open or close, on a busy machine."""
 
 desks: dict[str, Any] = {}
 
@@ -38,6 +41,7 @@ class Desk:
         self.connects = 0
         self.disconnects = 0
         self.dialog: Any = None
+        self.toggled = -TRANSITION
         self.count = ft.Text("Count: 0")
         self.word = ft.Text("Word: none")
         self.echo = ft.Text("Echo: ")
@@ -106,6 +110,14 @@ class Desk:
             "connects": self.connects,
             "disconnects": self.disconnects,
         }
+
+    def settled(self):
+        """Whether the client shows a dialog by now, or shows it no more.
+
+        One that is closed before the client has painted it stays on its screen for good, with
+        every server; and a field below one that closes says that it is empty.
+        """
+        return time.monotonic() - self.toggled > TRANSITION
 
     def new_row(self, kind="text"):
         self.serial += 1
@@ -248,6 +260,7 @@ def over(desk, value):
 @edit
 def open_dialog(desk, value):
     if desk.dialog is None or not desk.dialog.open:
+        desk.toggled = time.monotonic()
         desk.dialog = ft.AlertDialog(content=ft.Text(f"Dialog: {value}"))
         desk.page.show_dialog(desk.dialog)
 
@@ -255,6 +268,7 @@ def open_dialog(desk, value):
 @edit
 def close_dialog(desk):
     if desk.dialog is not None and desk.dialog.open:
+        desk.toggled = time.monotonic()
         desk.page.pop_dialog()
 
 
@@ -318,13 +332,18 @@ KINDS = {
     "bar": lambda desk, dice: bar(desk, dice.choice([None, dice.randrange(1000)])),
     "title": lambda desk, dice: title(desk, f"Desk {dice.randrange(1000)}"),
     "theme": lambda desk, dice: theme(desk, dice.choice(["dark", "light"])),
-    "note": lambda desk, dice: note(desk, f"note {dice.randrange(1000)}"),
-    "dialog": lambda desk, dice: (
-        close_dialog(desk)
-        if desk.dialog is not None and desk.dialog.open
-        else open_dialog(desk, dice.randrange(1000))
+    "note": lambda desk, dice: (
+        note(desk, f"note {dice.randrange(1000)}") if desk.settled() else word(desk, "later")
     ),
+    "dialog": lambda desk, dice: toggle_dialog(desk, dice) if desk.settled() else add(desk),
 }
+
+
+def toggle_dialog(desk, dice):
+    if desk.dialog is not None and desk.dialog.open:
+        close_dialog(desk)
+    else:
+        open_dialog(desk, dice.randrange(1000))
 
 
 def some_kind(dice):

@@ -29,6 +29,7 @@ REDRAWN: dict[str, tuple[list[Any], list[Any]]] = {
     "page": ([["bar", "a"], ["add"], ["add"]], [["bar", "b"], ["insert"]]),
     "dialog closed": ([["open_dialog", "a"]], [["close_dialog"]]),
     "dialog opened": ([], [["open_dialog", "b"]]),
+    "dialog kept": ([], [["word", "below"]]),
     "other dialog": ([["close_dialog"]], [["open_dialog", "c"]]),
     "overlay": ([["close_dialog"], ["over", "a"]], [["over", "b"]]),
     "no overlay": ([], [["over", None]]),

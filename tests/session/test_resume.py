@@ -44,6 +44,19 @@ def send_queued(client: Client, field: ft.TextField, value: str) -> None:
     client.send(MessageAction.UPDATE_CONTROL_PROPS, body)
 
 
+def say_closed(client: Client, dialog: int) -> None:
+    """Say what the client says when it has closed a dialog, whoever wanted that."""
+    body = {"id": dialog, "props": {"open": False}}
+    client.send(MessageAction.UPDATE_CONTROL_PROPS, body)
+    client.fire(dialog, "dismiss")
+
+
+async def turns_of(client: Client) -> None:
+    """Wait until the app has acted on all that the client has said so far."""
+    for _ in range(20):
+        await checkpoint()
+
+
 def field_of(app: InProcess) -> ft.TextField:
     field = app.session.page.controls[0]
     assert isinstance(field, ft.TextField)
@@ -190,11 +203,64 @@ async def test_a_refreshed_page_takes_updates_when_it_has_built_its_views() -> N
             assert back.calls[1]["control_id"] == page.views[-1]._i
             assert "start" in back.texts
             page.show_dialog(ft.AlertDialog(content=ft.Text("dialog")))
-            for _ in range(20):
-                await checkpoint()
+            await turns_of(back)
             assert "dialog" not in back.texts
             back.reply(back.calls[1])
             await back.see("dialog")
+
+
+async def test_an_open_dialog_belongs_to_the_views_that_a_refresh_ends_with() -> None:
+    async with InProcess(field_and_text) as app, app.connect() as client:
+        await client.see("start")
+        page = app.session.page
+        dialog = ft.AlertDialog(content=ft.Text("dialog"))
+        page.show_dialog(dialog)
+        await client.see("dialog")
+        old = client.find(type="AlertDialog").id
+        client.page.root["window"]["e"] = "another page"
+        await gone(client)
+        async with app.connect(after=client, live=True, register=False) as back:
+            back.silent = True
+            back.register()
+            await back.until(lambda: back.calls)
+            assert "dialog" not in back.texts
+            back.silent = False
+            back.reply(back.calls[0])
+            await back.see("dialog")
+            # The old views close theirs, which is not the user's doing.
+            say_closed(back, old)
+            await turns_of(back)
+            assert dialog.open
+            page.pop_dialog()
+            await back.until(lambda: back.find(type="AlertDialog").get("open") is False)
+            say_closed(back, back.find(type="AlertDialog").id)
+            await back.until(lambda: "dialog" not in back.texts)
+
+
+async def test_what_is_said_of_a_page_that_a_server_before_drew_is_not_heard() -> None:
+    def main(page: ft.Page) -> None:
+        page.add(ft.TextField(label="Name"), ft.Button("go", on_click=clicks.append))
+
+    clicks: list[Any] = []
+    async with InProcess(main) as app, app.connect() as client:
+        await client.see("go")
+        client.page.root["window"]["e"] = "another page"
+        app.session.close()
+        await reached(lambda: not app.sessions)
+        async with app.connect(after=client, live=True, register=False) as back:
+            back.silent = True
+            back.register()
+            await back.until(lambda: back.calls)
+            _, button = app.session.page.controls
+            send_queued(back, field_of(app), "not of this page")
+            back.fire(button._i, "click")
+            back.silent = False
+            back.reply(back.calls[0])
+            await back.see("go")
+            await back.click("go")
+            await reached(lambda: clicks)
+            assert len(clicks) == 1
+            assert not field_of(app).value
 
 
 async def test_an_update_that_may_have_been_half_done_is_not_repeated() -> None:
@@ -262,8 +328,7 @@ async def test_the_users_change_counts_also_when_it_waits_behind_an_event() -> N
             await back.click("wait")  # and what follows waits behind it
             send_queued(back, field, "from the user")
             back.reply(back.calls[0], error="no such control")
-            for _ in range(20):
-                await checkpoint()
+            await turns_of(back)
             assert field.value == "from the app"
             busy.set()
             await back.until(lambda: back.find("Name")["value"] == "from the user")

@@ -65,6 +65,11 @@ class Contact:
         return self._lifecycle.state is State.ATTACHED
 
     @property
+    def foreign(self) -> bool:
+        """Whether what the client says now is about a page that was not drawn here."""
+        return self._greeter.foreign
+
+    @property
     def route_changed(self) -> bool:
         """Whether the client that registered last was elsewhere in the app than before."""
         return self._greeter.route_changed

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from flet.components.public_utils import unwrap_component
 from flet.controls.base_control import BaseControl
 from flet.controls.core.view import View
+from flet.controls.id_counter import ControlId
 from flet.controls.material.progress_ring import ProgressRing
 from flet.messaging.protocol import (
     MessageAction,
@@ -87,6 +88,7 @@ _NOT_THE_APPS = frozenset(
 )
 """Properties of the page that the client itself reports, or that are sent on their own."""
 _PARTS = ("_dialogs", "_overlay")
+_NO_PARTS = dict.fromkeys(_PARTS)
 _CLIENTS_OWN = _NOT_THE_APPS - {"views", "window"}
 
 
@@ -105,6 +107,7 @@ class Welcome:
             is; what the user changed in the same places meanwhile is still to come.
         said: What the user changed before, without having got those frames.
         in_place: Whether the client keeps the page that it shows.
+        foreign: Whether what it shows until it has built the stand-in was not drawn here.
     """
 
     frames: list[bytes]
@@ -114,6 +117,7 @@ class Welcome:
     replaced: frozenset[str] = frozenset()
     said: Changes = dataclasses.field(default_factory=dict)
     in_place: bool = False
+    foreign: bool = False
 
 
 class Screen:
@@ -301,11 +305,13 @@ class Screen:
             patch = diff(self.page, None)
             self._drawn = True
             self._reindex(patch)
+        live = position.live
+        if live:
+            self._rename_dialogs()
         fields = encode_page(self.page, **self.journal.begin())
         self._said.forget()
         self._arrears = self._cover = None
         reply = RegisterClientResponseBody(token.renew(shown), fields, error)
-        live = position.live
         greet(self._refresh(reply, known=known) if live else Welcome([_reply_frame(reply)]))
         return patch
 
@@ -397,7 +403,9 @@ class Screen:
 
     def _refresh(self, reply: RegisterClientResponseBody, *, known: bool) -> Welcome:
         fields = reply.page_patch
-        views = fields.pop("views", [])
+        # Dialogs and overlays belong to the view on top. Those of the stand-in would be closed
+        # with it, or stay on the screen for ever, as only the view that opened one closes it.
+        upper = {name: fields.pop(name, None) for name in (*_PARTS, "views")}
         # The client merges the reply with what it shows: what is not in it would stay.
         properties = {name: fields.pop(name, None) for name in _property_names(type(self.page))}
         for name, value in fields.items():
@@ -406,14 +414,27 @@ class Screen:
         true = self._views()
         stand_in = _stand_in(self._stand_in_route(true, known=known))
         frames = [
-            patch_frame(self.page._i, _replace(**properties, views=[stand_in])),
+            patch_frame(self.page._i, _replace(**properties, **_NO_PARTS, views=[stand_in])),
             _reply_frame(reply),
         ]
-        then = self._journalled(self.page._i, _replace(views=views))
+        then = self._journalled(self.page._i, _replace(**upper))
         # A client that goes away before it shows them has to begin anew: who knows whether it
         # has built the stand-in.
         self.journal.settle()
-        return Welcome(frames, stand_in._i, then, true[-1]._i if true else None)
+        top = true[-1]._i if true else None
+        return Welcome(frames, stand_in._i, then, top, foreign=not known)
+
+    def _rename_dialogs(self) -> None:
+        """Give open dialogs ids that the client has not seen.
+
+        Those that it shows close with its old views, and it says so, some time later. That must
+        not close the ones that it is given now.
+        """
+        for dialog in self.page._dialogs.controls:
+            if getattr(dialog, "open", False):
+                self.index.pop(dialog._i, None)
+                dialog._i = ControlId.next()
+                self.index[dialog._i] = dialog
 
     def _views(self) -> list[View]:
         views = unwrap_component(self.page.views)

@@ -340,10 +340,14 @@ class Session:
 
     async def receive_event(self, message: ControlEventMessage) -> None:
         """Queue an event, waiting while the queue is full."""
+        if self._contact.foreign:
+            return
         await self._dispatcher.put(partial(self._control_turn, message))
 
     async def receive_update(self, message: PropertyUpdate) -> None:
         """Queue a change the user made: it counts for the events after it, not before."""
+        if self._contact.foreign:
+            return
         await self._dispatcher.put(partial(self._contact.receive_update, message))
 
     async def receive_in_turn(self, act: Callable[[], None]) -> None:
