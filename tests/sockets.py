@@ -11,6 +11,7 @@ from flet.messaging.protocol import MessageAction, decode_ext_from_msgpack
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
+from websockets.typing import Origin
 from websockets.uri import parse_uri
 
 from flet_anyio.wire.packets import decode_packet, message_packet
@@ -26,8 +27,9 @@ _PATIENCE = 5
 
 
 @asynccontextmanager
-async def open_socket(url: str) -> AsyncIterator[Socket]:
-    protocol = ClientProtocol(parse_uri(url), max_size=None)
+async def open_socket(url: str, origin: str | None = None) -> AsyncIterator[Socket]:
+    page = Origin(origin) if origin is not None else None
+    protocol = ClientProtocol(parse_uri(url), origin=page, max_size=None)
     host, port = protocol.uri.host, protocol.uri.port
     with anyio.fail_after(_PATIENCE):
         async with await anyio.connect_tcp(host, port) as stream:

@@ -37,6 +37,13 @@ def main() -> None:
     type=click.Choice(["inline", "thread"]),
     help="Where functions of the app run: on the event loop, or in threads.  [default: inline]",
 )
+@click.option(
+    "--allow-origin",
+    "allowed_origins",
+    metavar="ORIGIN",
+    multiple=True,
+    help="Another site whose pages may use the app, as https://example.com.",
+)
 @click.option("--debug", is_flag=True, help="Show the text of errors to visitors.")
 @click.option("-v", "--verbose", count=True, help="Log more; twice for all.")
 def run(
@@ -73,7 +80,7 @@ def run(
 
 def _settings(script: Script, options: dict[str, Any]) -> dict[str, Any]:
     # What the command line says wins over the file; what neither says is left to run().
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {name: value for name, value in options.items() if value not in (None, ())}
     settings = {
         name: value for name, value in {**script.settings, **given}.items() if value is not None
     }

@@ -22,6 +22,7 @@ from .session.session import Session
 from .session.threads import sync_handlers_setting
 from .settings import seconds, setting
 from .transports import open_transport
+from .web.origin import Origins
 from .web.uploads import UploadSigner
 from .wire.codes import CloseCode
 from .wire.messages import (
@@ -36,6 +37,7 @@ from .wire.packets import DataPacket, data_packet, decode_packet
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
+    from collections.abc import Iterable
     from concurrent.futures import ThreadPoolExecutor
 
     from flet.app import AppCallable
@@ -78,12 +80,14 @@ class FletApp(Connection):
         secret_key: Signs upload URLs. Default: `FLET_SECRET_KEY`.
         server: Owner of the sessions. Default: the event loop's own server.
         limits: Bounds for this connection. Default: those of the server.
+        allowed_origins: Pages of other sites that may use the app too, as
+            `https://example.com`; "*" allows all.
         sync_handlers: Where functions and generators of the app run: "inline", on the event
             loop, or "thread", in worker threads, one at a time for each session.
 
     Raises:
         ValueError: A closed or stopped loop, a shut-down executor, a time that is no number
-            of seconds from 0 up, or no such place for sync handlers.
+            of seconds from 0 up, what is no origin, or no such place for sync handlers.
         TypeError: `main` cannot be called, or `loop` or `executor` are of another kind.
 
     Follows `flet_web.fastapi.FletApp`; unlike there, an explicit argument wins over the
@@ -103,6 +107,7 @@ class FletApp(Connection):
         *,
         server: Server | None = None,
         limits: Limits | None = None,
+        allowed_origins: Iterable[str] | None = None,
         sync_handlers: SyncHandlers = "inline",
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -130,6 +135,7 @@ class FletApp(Connection):
         self._secret_key = setting(secret_key, "FLET_SECRET_KEY", str)
         self._server = server
         self._limits = limits
+        self._origins = Origins(allowed_origins)
         self.sync_handlers = sync_handlers_setting(sync_handlers)
         self._session: Session | None = None
         self._registry: Registry | None = None
@@ -142,7 +148,7 @@ class FletApp(Connection):
     # --- upstream's face ----------------------------------------------------------------------
 
     async def handle(self, websocket: Any) -> None:
-        """Serve a WebSocket until its connection is over.
+        """Serve a WebSocket until its connection is over; one of a strange page gets a 403.
 
         Takes a `WebSocket` of Starlette or FastAPI, or a request or connection of
         trio-websocket. Raises nothing for what the peer or the network did. Cancelled, it
@@ -152,6 +158,9 @@ class FletApp(Connection):
             TypeError: `websocket` is none of these.
         """
         transport = open_transport(websocket)
+        if not self._origins.allow(transport.info.headers):
+            await transport.refuse(403)
+            return
         server = self._server = self._server or await default_server(self._limits)
         if transport.stopping is not None:
             server.follow(transport.stopping)

@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -13,13 +14,15 @@ import flet as ft
 import httpx
 import msgpack
 import pytest
+from flet.messaging.protocol import MessageAction
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 import flet_anyio
+from sockets import open_socket
 
 if TYPE_CHECKING:
     from anyio.abc import TaskStatus
@@ -58,6 +61,20 @@ class Visitor:
                     connection.recv(20)
             except ConnectionClosed as closed:
                 self.close_code = closed.rcvd.code if closed.rcvd else None
+
+
+async def test_a_page_of_another_site_gets_a_403() -> None:
+    async with anyio.create_task_group() as tasks:
+        url = await tasks.start(partial(flet_anyio.serve, main, port=0))
+        address = url.replace("http", "ws") + "ws"
+        with pytest.raises(InvalidStatus, match="403"):
+            async with open_socket(address, "http://evil.com"):
+                pass
+        async with open_socket(address, url.rstrip("/")) as socket:
+            await socket.register()
+            action, _ = await socket.receive()
+            assert action is MessageAction.REGISTER_CLIENT
+        tasks.cancel_scope.cancel()
 
 
 async def test_an_app_is_served_until_cancelled() -> None:

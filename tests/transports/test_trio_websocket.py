@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import flet as ft
 import pytest
 from flet.messaging.protocol import MessageAction
+from websockets.exceptions import InvalidStatus
 
 from flet_anyio import FletApp, Server
 from sockets import Socket, open_socket
@@ -53,6 +54,21 @@ async def test_a_request_and_an_accepted_connection_are_served(accepted: bool) -
             assert "/shop shop" in str(shown)
 
         await visit(handler, talk)
+
+
+async def test_a_request_of_another_site_is_rejected() -> None:
+    async with Server() as server:
+
+        async def handler(request: Any) -> None:
+            await FletApp(main=main, server=server).handle(request)
+
+        async with trio.open_nursery() as nursery:
+            listen = partial(trio_websocket.serve_websocket, handler, "127.0.0.1", 0)
+            listener = await nursery.start(partial(listen, ssl_context=None))
+            with pytest.raises(InvalidStatus, match="403"):
+                async with open_socket(f"ws://127.0.0.1:{listener.port}/ws", "http://evil.com"):
+                    pass
+            nursery.cancel_scope.cancel()
 
 
 async def test_a_text_frame_is_answered_with_its_close_code() -> None:

@@ -41,15 +41,16 @@ def blank(page: ft.Page) -> None:
 class Socket:
     """A client's end of an ASGI WebSocket: registers, and takes what comes."""
 
-    def __init__(self, app: Any, path: str, root_path: str = "") -> None:
+    def __init__(self, app: Any, path: str, root_path: str = "", origin: str | None = None) -> None:
         self._app = app
+        origins = [] if origin is None else [(b"origin", origin.encode())]
         self.scope = {
             "type": "websocket",
             "path": path,
             "raw_path": path.encode(),
             "root_path": root_path,
             "query_string": b"",
-            "headers": [(b"host", b"test")],
+            "headers": [(b"host", b"test"), *origins],
             "scheme": "ws",
             "server": ("test", 80),
             "client": ("127.0.0.1", 1),
@@ -225,6 +226,66 @@ async def test_the_readiness_route_may_be_nowhere() -> None:
     assert "flet" in (await get(app, "/-/ready"))[1].lower()
 
 
+# --- origins ----------------------------------------------------------------------------------
+
+
+async def test_a_websocket_of_another_site_is_turned_away() -> None:
+    app = flet_anyio.app(blank)
+    assert await denied(app, origin="http://test") is None
+    assert await denied(app, origin="http://evil.com") == 403
+    allowing = flet_anyio.app(blank, allowed_origins=["http://pages.com"])
+    assert await denied(allowing, origin="http://pages.com") is None
+    assert await denied(allowing, origin="http://evil.com") == 403
+
+
+async def test_a_refused_socket_is_closed_where_there_is_no_other_answer() -> None:
+    socket = Socket(flet_anyio.app(blank), "/ws", origin="http://evil.com")
+    await socket.say("websocket.connect")
+    await socket.run()
+    assert [(one["type"], one["code"]) for one in socket.sent] == [("websocket.close", 1008)]
+
+
+async def test_an_upload_from_another_site_is_refused(tmp_path: Path) -> None:
+    app = flet_anyio.app(blank, upload_dir=str(tmp_path), secret_key="key")
+    assert (await from_origin(app, "PUT", "http://evil.com")).status_code == 403
+    # Whether it is signed is asked next.
+    assert (await from_origin(app, "PUT", "http://test")).status_code == 400
+    assert (await from_origin(app, "OPTIONS", "http://evil.com")).status_code == 405
+
+
+@pytest.mark.parametrize("allowed", ["http://pages.com", "*"])
+async def test_a_page_of_another_site_may_upload_where_that_is_allowed(
+    tmp_path: Path, allowed: str
+) -> None:
+    settings: Any = {"upload_dir": str(tmp_path), "secret_key": "key"}
+    app = flet_anyio.app(blank, allowed_origins=[allowed], **settings)
+    asked = await from_origin(app, "OPTIONS", "http://pages.com", preflight="PUT")
+    assert asked.status_code == 200
+    assert asked.headers["access-control-allow-origin"] == allowed
+    answer = await from_origin(app, "PUT", "http://pages.com")
+    assert answer.status_code == 400
+    assert answer.headers["access-control-allow-origin"] == allowed
+    # A question that is none is no upload either.
+    assert (await from_origin(app, "OPTIONS", "http://pages.com")).status_code == 405
+
+
+async def test_no_header_of_a_page_lets_other_sites_read_it() -> None:
+    answer = await from_origin(flet_anyio.app(blank), "GET", "http://evil.com", path="/")
+    assert answer.status_code == 200
+    assert "access-control-allow-origin" not in answer.headers
+
+
+async def from_origin(
+    app: Any, method: str, origin: str, *, path: str = "/upload", preflight: str | None = None
+) -> httpx.Response:
+    headers = {"Origin": origin}
+    if preflight is not None:
+        headers["Access-Control-Request-Method"] = preflight
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        return await http.request(method, path, headers=headers)
+
+
 async def get(app: Any, path: str) -> tuple[int, str]:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
@@ -232,9 +293,9 @@ async def get(app: Any, path: str) -> tuple[int, str]:
     return answer.status_code, answer.text
 
 
-async def denied(app: Any) -> int | None:
+async def denied(app: Any, *, origin: str | None = None) -> int | None:
     """The status with which a WebSocket is turned away, or None when it is let in."""
-    socket = Socket(app, "/ws")
+    socket = Socket(app, "/ws", origin=origin)
     socket.scope["extensions"] = {"websocket.http.response": {}}
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(socket.run)

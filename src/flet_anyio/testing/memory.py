@@ -33,11 +33,16 @@ class MemoryTransport:
         self.closed = anyio.Event()
         self.close_code: int | None = None
         self.close_reason = ""
+        self.refused: int | None = None
         self._to_client, self._at_client = anyio.create_memory_object_stream[bytes](frames)
         self._to_server, self._at_server = anyio.create_memory_object_stream[bytes | str](math.inf)
 
     async def accept(self) -> None:
         self.accepted.set()
+
+    async def refuse(self, status: int) -> None:
+        self.refused = status
+        self._end()
 
     async def receive(self) -> bytes | str:
         try:

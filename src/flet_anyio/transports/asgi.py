@@ -6,16 +6,18 @@ import logging
 from typing import TYPE_CHECKING
 
 import anyio
+from starlette.responses import Response
 from starlette.websockets import WebSocketState
 
 from ..compat.servers import stopping, websocket_connection
 from ..errors import TransportClosed
+from ..wire.codes import CloseCode
 from .base import PeerInfo
 
 if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
-__all__ = ["AsgiTransport"]
+__all__ = ["AsgiTransport", "refuse"]
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +48,13 @@ class AsgiTransport:
             except Exception as error:
                 # Servers say in many ways that the handshake failed, or that the peer is gone.
                 raise TransportClosed from error
+
+    async def refuse(self, status: int) -> None:
+        try:
+            await refuse(self._websocket, status)
+        except Exception as error:
+            # As when closing: who is gone need not be told.
+            logger.debug("refusing a WebSocket: %r", error)
 
     async def receive(self) -> bytes | str:
         try:
@@ -82,3 +91,21 @@ class AsgiTransport:
     def abort(self) -> None:
         if self._connection is not None:
             self._connection.abort()
+
+
+async def refuse(
+    websocket: WebSocket,
+    status: int,
+    code: CloseCode = CloseCode.POLICY_VIOLATION,
+    headers: dict[str, str] | None = None,
+) -> None:
+    """Turn a WebSocket away with an HTTP status, or `code` where that cannot be answered."""
+    if websocket.application_state is not WebSocketState.CONNECTING:
+        await websocket.close(code)
+        return
+    if websocket.client_state is WebSocketState.CONNECTING:
+        await websocket.receive()  # its request: ASGI has no answer before that
+    if "websocket.http.response" in websocket.scope.get("extensions", {}):
+        await websocket.send_denial_response(Response(status_code=status, headers=headers))
+    else:
+        await websocket.close(code)  # servers make a 403 of it

@@ -50,6 +50,12 @@ class Transport(Protocol):
     async def accept(self) -> None:
         """Finish the handshake."""
 
+    async def refuse(self, status: int) -> None:
+        """Answer the handshake with an HTTP error instead; once accepted, close with 1008.
+
+        Raises nothing.
+        """
+
     async def receive(self) -> bytes | str:
         """Wait for the next frame."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, WebSocketRequest
 
 from ..compat.servers import trio_connection
 from ..errors import TransportClosed
+from ..wire.codes import CloseCode
 from .base import PeerInfo
 
 if TYPE_CHECKING:
@@ -50,6 +51,13 @@ class TrioWebSocketTransport:
             with _translating():
                 self._connection = await self._request.accept()
             self._request = None
+
+    async def refuse(self, status: int) -> None:
+        if self._request is None:
+            await self.close(CloseCode.POLICY_VIOLATION, "")
+            return
+        with suppress(TransportClosed), _translating():
+            await self._request.reject(status)
 
     async def receive(self) -> bytes | str:
         with _translating():

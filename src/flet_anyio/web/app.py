@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
@@ -18,13 +20,15 @@ from ..limits import Limits
 from ..server import Server, default_server
 from ..session.threads import sync_handlers_setting
 from ..settings import setting
+from ..transports.asgi import refuse as answer
 from ..wire.codes import CloseCode
 from .oauth import FletOAuth
+from .origin import Origins
 from .static import FletStaticFiles
 from .uploads import FletUpload
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     from flet.app import AppCallable
     from flet.controls.types import RouteUrlStrategy, WebRenderer
@@ -86,6 +90,7 @@ def app(
     session_timeout_seconds: float | None = None,
     oauth_state_timeout_seconds: float | None = None,
     *,
+    allowed_origins: Iterable[str] | None = None,
     readiness_path: str | None = "-/ready",
     limits: Limits | None = None,
     debug: bool = False,
@@ -114,6 +119,8 @@ def app(
         secret_key: Signs upload URLs. Default: a random one for each start.
         session_timeout_seconds: How long a session lives without a client. Default: 3600.
         oauth_state_timeout_seconds: How long a sign-in may take. Default: 600.
+        allowed_origins: Pages of other sites that may use the app too, as
+            `https://example.com`; "*" allows all.
         readiness_path: Answers 200 while clients are served, and 503 from the moment that a
             shutdown begins. Pages of an app are named by its authors, and none is likely to
             begin with a dash alone; None takes the route away.
@@ -138,6 +145,7 @@ def app(
         ).strip("/"),
         secret_key=setting(secret_key, "FLET_SECRET_KEY", str),
         sync_handlers=sync_handlers_setting(sync_handlers),
+        allowed_origins=list(allowed_origins or ()),
         limits=limits,
         debug=debug,
     )
@@ -152,7 +160,7 @@ def app(
     uploads = setting(upload_dir, "FLET_UPLOAD_DIR", str)
     if uploads:
         site.take_uploads(uploads, max_upload_size)
-        routes.append(Route(f"/{site.upload_path}", site.upload, methods=["PUT"]))
+        routes.append(site.upload_route())
     static = FletStaticFiles(
         proxy_path=proxy_path,
         assets_dir=assets_dir,
@@ -184,6 +192,7 @@ class _Site:
         self.limits = limits or Limits()
         self._debug = debug
         self._settings = settings
+        self._origins = Origins(settings["allowed_origins"])
         self._uploads: FletUpload | None = None
 
     @asynccontextmanager
@@ -226,8 +235,22 @@ class _Site:
         )
         await connection.handle(websocket)
 
+    def upload_route(self) -> BaseRoute:
+        """The route of uploads; pages of other sites ask first, by `OPTIONS`, whether they may."""
+        methods, middleware = ["PUT"], []
+        if self._origins.any or self._origins.others:
+            origins = ["*"] if self._origins.any else sorted(self._origins.others)
+            cors = Middleware(CORSMiddleware, allow_origins=origins, allow_methods=methods)
+            methods, middleware = [*methods, "OPTIONS"], [cors]
+        path = f"/{self.upload_path}"
+        return Route(path, self.upload, methods=methods, middleware=middleware)
+
     async def upload(self, request: Request) -> Response:
         assert self._uploads is not None
+        if request.method != "PUT":
+            return Response(status_code=405, headers={"Allow": "PUT"})
+        if not self._origins.allow(request.headers):
+            return PlainTextResponse("This page may not upload files here.", 403)
         return await self._uploads.handle(request)
 
     async def finish_sign_in(self, request: Request) -> Response:
@@ -243,12 +266,7 @@ class _Site:
 
 async def refuse(websocket: WebSocket) -> None:
     """Turn a WebSocket away: the server shuts down. Clients try again, and may reach another."""
-    await websocket.receive()  # its request: ASGI has no answer before that
-    if "websocket.http.response" in websocket.scope.get("extensions", {}):
-        headers = {"Retry-After": "1"}
-        await websocket.send_denial_response(Response(status_code=503, headers=headers))
-    else:
-        await websocket.close(CloseCode.SERVICE_RESTART)
+    await answer(websocket, 503, CloseCode.SERVICE_RESTART, {"Retry-After": "1"})
 
 
 def _endpoint(variable: str, default: str) -> str:
