@@ -1,7 +1,7 @@
 """Serve demo_app.py, or another app, in one of the ways that the browser tests are run against.
 
 serve_demo.py trio|asyncio|uvicorn PORT UPLOAD_DIR [--renderer skwasm|canvaskit] [--app FILE]
-              [--control PORT]
+              [--control PORT] [--proxy-path PATH | --mount PATH]
 
 An app that is to be asked and changed from outside has a function `serve_control`, which is
 called with the port of --control.
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 import flet_anyio
 
@@ -27,6 +29,8 @@ def main() -> None:
     parser.add_argument("--renderer")
     parser.add_argument("--app", type=Path, default=Path(__file__).with_name("demo_app.py"))
     parser.add_argument("--control", type=int)
+    parser.add_argument("--proxy-path", help="what a proxy in front takes off")
+    parser.add_argument("--mount", help="serve the app below this path of another one")
     parser.add_argument("--journal-bytes", type=int, help="few: most updates wait for receipts")
     options = parser.parse_args()
     names = runpy.run_path(str(options.app))
@@ -37,10 +41,14 @@ def main() -> None:
         "upload_dir": options.upload_dir,
         "secret_key": "not a secret: the server lives as long as its test",
         "web_renderer": options.renderer,
+        "proxy_path": options.proxy_path,
         "debug": True,
     }
     if options.journal_bytes is not None:
         settings["limits"] = flet_anyio.Limits(journal_bytes=options.journal_bytes)
+    if options.mount is not None:
+        pages = flet_anyio.app(app, **settings)
+        app, settings = Starlette(routes=[Mount(options.mount, app=pages)]), {}
     if options.server == "uvicorn":
         asgi = flet_anyio.app(app, **settings)
         uvicorn.run(asgi, port=options.port, log_level="warning")

@@ -27,6 +27,7 @@ __all__ = [
     "probe",
     "require_chromium",
     "serving",
+    "wait_listening",
 ]
 
 HERE = Path(__file__).parent
