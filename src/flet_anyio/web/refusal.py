@@ -1,0 +1,28 @@
+"""An upload that is not accepted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["UploadRefused"]
+
+
+class UploadRefused(Exception):  # noqa: N818 - an answer to the client, not a fault of the program
+    """An upload is not accepted.
+
+    Attributes:
+        status: The HTTP status to answer with.
+        reason: A short text for the client: what is wrong, and what to do.
+        headers: Further headers of the answer.
+    """
+
+    def __init__(
+        self, status: int, reason: str, *, headers: Mapping[str, str] | None = None
+    ) -> None:
+        self.status = status
+        self.reason = reason
+        self.headers = headers
+        super().__init__(f"{status}: {reason}")
