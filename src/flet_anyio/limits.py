@@ -45,6 +45,13 @@ class Limits:
         close_timeout: How long `on_disconnect`, and then `on_close`, may run when a session ends.
         stall_warning: How long an app's code may hold the event loop, between one await and
             the next, before it is named in the log.
+        upload_timeout: How long an upload may bring no byte; then it is refused with 408.
+        session_uploads: Uploads of one session at the same time. One more is refused with 429.
+        session_upload_bytes: What one session may upload in all. A file beyond it is refused
+            with 413.
+        uploads: Uploads to one server at the same time. One more is refused with 503.
+        upload_bytes: What one server takes of uploads in all. A file beyond it is refused with
+            507.
         shutdown_grace: How long a server that shuts down waits for `on_disconnect` and
             `on_close` handlers before it cancels them.
     """
@@ -62,6 +69,11 @@ class Limits:
     ping_timeout: float = 5
     close_timeout: float = 5
     stall_warning: float | None = 0.5
+    upload_timeout: float | None = 30
+    session_uploads: int | None = 16
+    session_upload_bytes: int | None = 64 * 1024 * 1024 * 1024
+    uploads: int | None = 256
+    upload_bytes: int | None = None
     shutdown_grace: float = 10
 
     def __post_init__(self) -> None:
