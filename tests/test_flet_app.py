@@ -10,6 +10,7 @@ import pytest
 
 from flet_anyio import FletApp
 from flet_anyio.testing import InProcess
+from flet_anyio.web.grants import GrantSigner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,8 +150,21 @@ class TestRunning:
         ):
             await client.see("hello")
             url = app.session.page.get_upload_url("a b.txt", 60)
-            assert url.startswith("/up?")
-            assert "f=a+b.txt" in url
+            path, _, token = url.partition("?grant=")
+            grant = GrantSigner("secret").read(token, "up")
+            assert (path, grant.file_name) == ("/up", "a b.txt")
+            assert (grant.server, grant.session) == (app.server.name, app.session.label)
+
+    async def test_upload_urls_begin_with_what_a_proxy_strips(self) -> None:
+        async with (
+            InProcess(main, path="/dash/ws", secret_key="secret", proxy_path="/apps/m/") as app,
+            app.connect() as client,
+        ):
+            await client.see("hello")
+            url = app.session.page.get_upload_url("a", 60)
+            path, _, token = url.partition("?grant=")
+            assert path == "/apps/m/dash/upload"
+            assert GrantSigner("secret").read(token, "/dash/upload").file_name == "a"
 
     async def test_upload_urls_lie_beside_the_socket_by_default(self) -> None:
         async with (

@@ -22,8 +22,8 @@ from .session.session import Session
 from .session.threads import sync_handlers_setting
 from .settings import seconds, setting
 from .transports import open_transport
+from .web.grants import GrantSigner
 from .web.origin import Origins
-from .web.uploads import UploadSigner
 from .wire.codes import CloseCode
 from .wire.messages import (
     CallReply,
@@ -75,8 +75,8 @@ class FletApp(Connection):
             `FLET_SESSION_TIMEOUT`, else 3600.
         oauth_state_timeout_seconds: How long a sign-in may take. Default:
             `FLET_OAUTH_STATE_TIMEOUT`, else 600.
-        upload_endpoint_path: Where files are uploaded to. Default: `upload`, beside the
-            WebSocket's path.
+        upload_endpoint_path: Where files are uploaded to, as this server sees the path.
+            Default: `upload`, beside the WebSocket's path.
         secret_key: Signs upload URLs. Default: `FLET_SECRET_KEY`.
         server: Owner of the sessions. Default: the event loop's own server.
         limits: Bounds for this connection. Default: those of the server.
@@ -84,6 +84,9 @@ class FletApp(Connection):
             `https://example.com`; "*" allows all.
         sync_handlers: Where functions and generators of the app run: "inline", on the event
             loop, or "thread", in worker threads, one at a time for each session.
+        proxy_path: Prefix of the URL that a proxy in front strips.
+        max_upload_size: Bytes of one uploaded file, written into each upload URL. Default:
+            what the endpoint allows.
 
     Raises:
         ValueError: A closed or stopped loop, a shut-down executor, a time that is no number
@@ -109,6 +112,8 @@ class FletApp(Connection):
         limits: Limits | None = None,
         allowed_origins: Iterable[str] | None = None,
         sync_handlers: SyncHandlers = "inline",
+        proxy_path: str | None = None,
+        max_upload_size: int | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         if not callable(main):
@@ -133,6 +138,8 @@ class FletApp(Connection):
         )
         self._upload_endpoint = upload_endpoint_path
         self._secret_key = setting(secret_key, "FLET_SECRET_KEY", str)
+        self._proxy_path = proxy_path or ""
+        self._max_upload_size = max_upload_size or None
         self._server = server
         self._limits = limits
         self._origins = Origins(allowed_origins)
@@ -193,21 +200,31 @@ class FletApp(Connection):
         """
         self.send(encode_message(message.action, message.body))
 
-    def get_upload_url(self, file_name: str, expires: int) -> str:
-        """Return a signed URL, relative to the server's root, that takes one file.
+    def get_upload_url(self, file_name: str, expires: int, *, max_size: int | None = None) -> str:
+        """Return a signed URL, relative to the root of the host, that takes one file once.
 
         Args:
             file_name: Where to store it, relative to the upload directory.
             expires: Seconds for which the URL is good.
+            max_size: Bytes that the file may have, where that is less than the app allows.
 
         Raises:
-            ValueError: There is no secret key to sign with, or `expires` is not positive.
+            ValueError: There is no secret key to sign with, `expires` or `max_size` is not
+                positive, or the name is empty.
         """
         endpoint = self._upload_endpoint
         if endpoint is None:
             name = setting(None, "FLET_UPLOAD_HANDLER_ENDPOINT", str) or "upload"
             endpoint = f"{self.page_name}/{name.strip('/')}"
-        return UploadSigner(self._secret_key or "").sign(endpoint, file_name, expires)
+        return GrantSigner(self._secret_key or "").sign(
+            endpoint,
+            file_name,
+            expires,
+            max_size=max_size or self._max_upload_size,
+            prefix=self._proxy_path,
+            server=self._server.name if self._server is not None else "",
+            session=self._session.label if self._session is not None else "",
+        )
 
     def oauth_authorize(self, attrs: dict[str, Any]) -> None:
         """Wait for the provider's callback with `attrs["state"]`, up to the state's timeout.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -22,11 +23,12 @@ from .session.lifecycle import Reason
 from .session.registry import Registry
 from .session.threads import HandlerThreads
 from .web.oauth import OAuthFlows
+from .web.upload_desk import UploadDesk
 from .wire.codes import CloseCode
 from .wire.tokens import TokenSigner
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Hashable
 
     from anyio.abc import TaskGroup
 
@@ -60,6 +62,8 @@ class Server(AsyncContextManagerMixin):
         self.limits = limits or Limits()
         self.debug = debug
         self.oauth = OAuthFlows()
+        self.name = secrets.token_urlsafe(9)
+        self.uploads = UploadDesk(self.name, self.limits)
         self._signer = TokenSigner()
         self._threads = HandlerThreads(self.limits.handler_threads)
         self._registries: WeakValueDictionary[Hashable, Registry] = WeakValueDictionary()
@@ -134,6 +138,7 @@ class Server(AsyncContextManagerMixin):
             raise SessionClosed("start a session")
         registry.add(session)
         self._sessions.add(session)
+        self.uploads.enter(session.label)
         try:
             await self._group.start(self._run, session, name=f"{session.label}: {_ITSELF}")
         except BaseException:
@@ -148,7 +153,15 @@ class Server(AsyncContextManagerMixin):
             logger.exception("%r failed", session)
         finally:
             self._sessions.discard(session)
+            self.uploads.leave(session.label)
             self._gone()
+
+    def start_soon(
+        self, work: Callable[..., Coroutine[Any, Any, None]], *args: Any, name: str
+    ) -> None:
+        """Run work that ends with the server, and raises nothing. Once that shuts down, do not."""
+        if self._group is not None:
+            self._group.start_soon(work, *args, name=name)
 
     async def _run_hosted(self, started: Callable[[], None]) -> None:
         try:

@@ -74,6 +74,17 @@ class Page(FletPage):
         """Set when the session ends: threads begun by `run_thread` should look at it."""
         return self.session.closing
 
+    def get_upload_url(self, file_name: str, expires: int, *, max_size: int | None = None) -> str:
+        """Return a URL to which the client can upload one file, once.
+
+        Args:
+            file_name: Where to store it, relative to the upload directory.
+            expires: Seconds for which the URL is good.
+            max_size: Bytes that the file may have, where that is less than the app allows.
+        """
+        url: str = self.session.connection.get_upload_url(file_name, expires, max_size=max_size)
+        return url
+
     def run_task(
         self, handler: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> Future[T]:

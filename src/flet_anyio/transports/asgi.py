@@ -15,9 +15,10 @@ from ..wire.codes import CloseCode
 from .base import PeerInfo
 
 if TYPE_CHECKING:
+    from starlette.types import Scope
     from starlette.websockets import WebSocket
 
-__all__ = ["AsgiTransport", "refuse"]
+__all__ = ["AsgiTransport", "full_path", "refuse"]
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class AsgiTransport:
         client = websocket.client
         self.info = PeerInfo(
             url=str(websocket.url),
-            path=websocket.url.path,
+            path=full_path(websocket.scope),
             client_ip=client.host if client else "",
             headers=websocket.headers,
         )
@@ -109,3 +110,12 @@ async def refuse(
         await websocket.send_denial_response(Response(status_code=status, headers=headers))
     else:
         await websocket.close(code)  # servers make a 403 of it
+
+
+def full_path(scope: Scope) -> str:
+    """The path of a request, percent-decoded, from the root that the server was told of.
+
+    uvicorn puts its `--root-path` in front of the path, hypercorn does not.
+    """
+    path, root = scope["path"], scope.get("root_path", "").rstrip("/")
+    return path if path == root or path.startswith(f"{root}/") else f"{root}{path}"

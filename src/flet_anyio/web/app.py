@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from ..wire.codes import CloseCode
 from .oauth import FletOAuth
 from .origin import Origins
 from .static import FletStaticFiles
-from .uploads import FletUpload
+from .uploads import FletUpload, max_upload_size_setting
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -143,6 +144,8 @@ def app(
         upload_path=(
             upload_endpoint_path or _endpoint("FLET_UPLOAD_HANDLER_ENDPOINT", "upload")
         ).strip("/"),
+        max_upload_size=max_upload_size_setting(max_upload_size),
+        proxy_path=proxy_path,
         secret_key=setting(secret_key, "FLET_SECRET_KEY", str),
         sync_handlers=sync_handlers_setting(sync_handlers),
         allowed_origins=list(allowed_origins or ()),
@@ -159,7 +162,7 @@ def app(
         routes.append(Route(f"/{readiness_path.strip('/')}", site.ready))
     uploads = setting(upload_dir, "FLET_UPLOAD_DIR", str)
     if uploads:
-        site.take_uploads(uploads, max_upload_size)
+        site.take_uploads(uploads)
         routes.append(site.upload_route())
     static = FletStaticFiles(
         proxy_path=proxy_path,
@@ -193,7 +196,7 @@ class _Site:
         self._debug = debug
         self._settings = settings
         self._origins = Origins(settings["allowed_origins"])
-        self._uploads: FletUpload | None = None
+        self._upload_dir = ""
 
     @asynccontextmanager
     async def lifespan(self, asgi: Starlette) -> AsyncIterator[None]:
@@ -201,18 +204,24 @@ class _Site:
         server = Server(limits=self.limits, debug=self._debug)
         async with server:
             self.server = server
+            if self._upload_dir:
+                self._uploads(server).sweep(server)
             try:
                 yield
             finally:
                 self.server = None
 
-    def take_uploads(self, upload_dir: str, max_size: int | None) -> None:
+    def take_uploads(self, upload_dir: str) -> None:
         if not self._settings["secret_key"]:
             logger.warning(
                 "no secret_key: upload URLs are signed with a random one, and end with this server"
             )
             self._settings["secret_key"] = secrets.token_urlsafe(32)
-        self._uploads = FletUpload(upload_dir, max_size, self._settings["secret_key"])
+        self._upload_dir = os.path.abspath(upload_dir)
+
+    def _uploads(self, server: Server) -> FletUpload:
+        size, key = self._settings["max_upload_size"], self._settings["secret_key"]
+        return FletUpload(self._upload_dir, size, key, server=server)
 
     @property
     def closing(self) -> bool:
@@ -237,7 +246,7 @@ class _Site:
 
     def upload_route(self) -> BaseRoute:
         """The route of uploads; pages of other sites ask first, by `OPTIONS`, whether they may."""
-        methods, middleware = ["PUT"], []
+        methods, middleware = ["PUT", "POST"], []
         if self._origins.any or self._origins.others:
             origins = ["*"] if self._origins.any else sorted(self._origins.others)
             cors = Middleware(CORSMiddleware, allow_origins=origins, allow_methods=methods)
@@ -246,12 +255,11 @@ class _Site:
         return Route(path, self.upload, methods=methods, middleware=middleware)
 
     async def upload(self, request: Request) -> Response:
-        assert self._uploads is not None
-        if request.method != "PUT":
-            return Response(status_code=405, headers={"Allow": "PUT"})
+        if request.method == "OPTIONS":
+            return Response(status_code=405, headers={"Allow": "PUT, POST"})
         if not self._origins.allow(request.headers):
             return PlainTextResponse("This page may not upload files here.", 403)
-        return await self._uploads.handle(request)
+        return await self._uploads(await self._server()).handle(request)
 
     async def finish_sign_in(self, request: Request) -> Response:
         server = await self._server()

@@ -1,176 +1,54 @@
-"""Signed upload grants, and the endpoint that stores what is sent under them."""
+"""The endpoint that takes uploads."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import hashlib
-import json
+import functools
 import logging
 import os
-import re
-import uuid
-from contextlib import aclosing
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
+import threading
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
-from itsdangerous import Signer
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
+
+from ..server import default_server
+from ..settings import setting
+from ..transports.asgi import full_path
+from .grants import GrantSigner
+from .refusal import UploadRefused
+from .storage import PartialFile, free_space, sweep
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     from starlette.requests import Request
 
-__all__ = ["FletUpload", "UploadRefused", "UploadSigner"]
+    from ..server import Server
+
+__all__ = ["FletUpload", "max_upload_size_setting"]
 
 logger = logging.getLogger(__name__)
 
-# Seconds that an aborted upload may spend on removing its partial file.
+# Bytes that are gathered before a thread writes them: a switch of threads costs as much as
+# writing some ten kilobytes.
+_BLOCK = 256 * 1024
+
+# Seconds that a failed upload may spend on removing its partial file.
 _CLEANUP_TIMEOUT = 5
-
-# Of one path segment, in bytes: the limit of common file systems.
-_MAX_SEGMENT = 255
-
-_DRIVE = re.compile(r"[A-Za-z]:")
-
-# What a file system says when the destination cannot exist: the fault of the name, not ours.
-_BAD_DESTINATION = {
-    errno.EEXIST,
-    errno.EINVAL,
-    errno.EISDIR,
-    errno.ELOOP,
-    errno.ENAMETOOLONG,
-    errno.ENOTDIR,
-}
-
-
-class UploadRefused(Exception):  # noqa: N818 - an answer to the client, not a fault of the program
-    """An upload is not accepted.
-
-    Attributes:
-        status: The HTTP status to answer with: 400, 403, 410 or 413.
-        reason: A short text that may be shown to the client.
-    """
-
-    def __init__(self, status: int, reason: str) -> None:
-        self.status = status
-        self.reason = reason
-        super().__init__(f"{status}: {reason}")
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-class UploadSigner:
-    """Make and check grants: URLs that allow to upload one file to one endpoint for a time.
-
-    A grant is not used up: until it expires it can be sent again and overwrites the same file.
-    All methods are pure computation and may be called from any thread.
-
-    Args:
-        secret_key: Shared by every server process of the app; not empty.
-        now: The clock, which returns an aware datetime; the wall clock in UTC by default.
-
-    Raises:
-        ValueError: `secret_key` is empty.
-    """
-
-    def __init__(self, secret_key: str, *, now: Callable[[], datetime] = _utc_now) -> None:
-        if not secret_key:
-            raise ValueError(
-                "Uploads need a secret key: pass secret_key or set the FLET_SECRET_KEY "
-                "environment variable"
-            )
-        self._now = now
-        self._signer = Signer(
-            secret_key,
-            salt=b"flet-anyio.upload",
-            key_derivation="hmac",
-            digest_method=hashlib.sha256,
-        )
-
-    def sign(self, endpoint: str, file_name: str, expires: int) -> str:
-        """Return the relative URL `/{endpoint}?...` that allows to upload `file_name`.
-
-        Args:
-            endpoint: Path under which the upload handler sees the request; slashes at its ends
-                do not matter.
-            file_name: Path of the file inside the upload directory, with forward slashes.
-            expires: Seconds from now for which the grant is good.
-
-        Raises:
-            ValueError: `expires` is not a positive int or lies beyond the calendar, or
-                `file_name` is empty.
-        """
-        if not file_name:
-            raise ValueError("file_name must not be empty")
-        endpoint = endpoint.strip("/")
-        deadline = self._deadline(expires).isoformat()
-        signature = self._signer.get_signature(_signed_value(endpoint, file_name, deadline))
-        query = urlencode({"f": file_name, "e": deadline, "s": signature.decode("ascii")})
-        return f"/{quote(endpoint)}?{query}"
-
-    def verify(self, path: str, query: Mapping[str, str]) -> str:
-        """Return the file name that the grant in `query` allows to upload at `path`.
-
-        Args:
-            path: Path of the request, percent-decoded.
-            query: Parameters of the request.
-
-        Raises:
-            UploadRefused: 400 when parameters are missing or cannot be read, 403 when the
-                signature is not ours for this path, name and expiry, 410 when it has expired.
-        """
-        file_name, deadline, signature = (query.get(key) for key in ("f", "e", "s"))
-        if not file_name or not deadline or not signature:
-            raise UploadRefused(400, "Missing upload parameters")
-        expiry = _read_deadline(deadline)
-        # The text is what was signed: another spelling of the same moment is refused as well.
-        value = _signed_value(path.strip("/"), file_name, deadline)
-        if not self._signer.verify_signature(value, signature):
-            raise UploadRefused(403, "Invalid upload signature")
-        if self._now() >= expiry:
-            raise UploadRefused(410, "Upload URL has expired")
-        return file_name
-
-    def _deadline(self, expires: int) -> datetime:
-        if not isinstance(expires, int) or isinstance(expires, bool) or expires <= 0:
-            raise ValueError(f"expires must be a positive number of seconds; got {expires!r}")
-        try:
-            return self._now().astimezone(UTC) + timedelta(seconds=expires)
-        except OverflowError:
-            raise ValueError(f"expires lies beyond the calendar: {expires!r}") from None
-
-
-def _signed_value(endpoint: str, file_name: str, deadline: str) -> str:
-    # JSON keeps the three apart: joined bare, "a" + "bc" would be signed like "ab" + "c".
-    return json.dumps([endpoint, file_name, deadline])
-
-
-def _read_deadline(text: str) -> datetime:
-    try:
-        deadline = datetime.fromisoformat(text)
-    except ValueError:
-        raise UploadRefused(400, "Invalid expiration parameter") from None
-    if deadline.tzinfo is None:
-        raise UploadRefused(400, "Invalid expiration parameter")
-    return deadline
 
 
 class FletUpload:
-    """Store the raw bodies of signed upload requests as files under one directory.
+    """Stores the raw bodies of signed upload requests as files under one directory.
 
     A body is streamed, in constant memory, to a hidden partial file beside its destination,
     which it replaces in one step when it is complete. Until then, and whatever goes wrong, an
-    earlier file of that name stays as it was. Uploads of the same name at the same time do not
-    mix: the last to end wins.
+    earlier file of that name stays as it was.
+
+    It may be made anew for each request: what must be remembered is with the server.
 
     None means "not given"; then the environment variable named below counts, if it is set.
 
@@ -178,12 +56,13 @@ class FletUpload:
         upload_dir: Made when the first file comes. Relative to the working directory of now.
         max_upload_size: Bytes of one file; 0 is no limit. FLET_MAX_UPLOAD_SIZE; default no limit.
         secret_key: Signs the grants. FLET_SECRET_KEY; required one way or the other.
-
-    Attributes:
-        signer: Makes the grants that this handler accepts.
+        server: Remembers grants and quotas, and has the limits. Default: the event loop's own.
 
     Raises:
         ValueError: No directory, no secret key, or a size that is not a whole number from 0 up.
+
+    Follows `flet_web.fastapi.FletUpload`; unlike there, an explicit argument wins over the
+    environment.
     """
 
     def __init__(
@@ -191,97 +70,153 @@ class FletUpload:
         upload_dir: str | os.PathLike[str],
         max_upload_size: int | None = None,
         secret_key: str | None = None,
+        *,
+        server: Server | None = None,
     ) -> None:
         if not os.fspath(upload_dir):
             raise ValueError("upload_dir must not be empty")
         self._upload_dir = os.path.abspath(upload_dir)
-        self._max_upload_size = _choose_max_size(max_upload_size)
-        if secret_key is None:
-            secret_key = os.environ.get("FLET_SECRET_KEY", "")
-        self.signer = UploadSigner(secret_key)
+        self._max_upload_size = max_upload_size_setting(max_upload_size)
+        self._signer = GrantSigner(setting(secret_key, "FLET_SECRET_KEY", str) or "")
+        self._server = server
 
     async def handle(self, request: Request) -> Response:
-        """Store the body of `request` under the name in its grant, and answer 200.
+        """Store the body of `request` under the name in its grant, and return an empty answer.
 
-        A refused upload is answered, not raised: 400 for bad parameters, a destination outside
-        of the directory or a body that ends early, 403, 410 as `UploadSigner.verify` says, 413
-        for too large. If cancelled, the partial file is removed before the cancellation goes on;
-        that takes no longer than a few seconds. Once the last step has begun, the new file is in
-        place even so.
+        If cancelled, the partial file is removed before the cancellation goes on; that takes no
+        longer than a few seconds. Once the last step has begun, the new file is in place even so.
 
         Raises:
+            HTTPException: The upload is refused: 400 for a URL without grant, a name that cannot
+                be a file or a body that ends early, 403 for a grant that is not ours, 408 for
+                silence, 409 for a used grant, 410 for an expired one or when its session is over,
+                413 for too many bytes, 429 and 503 for too many uploads, 507 for a full disk.
+                An exception and no answer, so that it cannot be lost in a route that returns
+                nothing. Nothing of the upload is left.
             OSError: The file could not be written; nothing of it is left.
         """
+        server = self._server or await default_server()
+        self.sweep(server)
         try:
-            await self._accept(request)
+            await self._accept(request, server)
         except UploadRefused as refused:
-            return PlainTextResponse(refused.reason, refused.status)
+            raise HTTPException(refused.status, refused.reason, refused.headers) from None
         except ClientDisconnect:
-            # Nobody reads this answer. Raising would log every broken upload as a server error.
-            return PlainTextResponse("Client disconnected", 400)
+            # Nobody reads this. It is no fault of ours, to be logged with a traceback.
+            raise HTTPException(400, "The client went away.") from None
         return Response()
 
-    async def _accept(self, request: Request) -> None:
-        # The decoded path and not request.url.path, which is partly percent-encoded.
-        file_name = self.signer.verify(request.scope["path"], request.query_params)
+    def sweep(self, server: Server) -> None:
+        """Have `server` remove what ended processes left of uploads, unless it was asked before."""
+        if server.uploads.first_at(self._upload_dir):
+            server.start_soon(_sweep, self._upload_dir, name="the sweep of partial uploads")
+
+    async def _accept(self, request: Request, server: Server) -> None:
+        grant = self._signer.read(request.query_params.get("grant"), full_path(request.scope))
         announced = _announced_size(request)
-        self._check_size(announced or 0)
-        target = await anyio.to_thread.run_sync(self._prepare, file_name)
-        async with aclosing(request.stream()) as body:
-            await self._store(body, target, announced)
-
-    async def _store(self, body: AsyncIterator[bytes], target: Path, announced: int | None) -> None:
-        partial = target.with_name(f".{uuid.uuid4().hex}.part")
-        file: anyio.AsyncFile[bytes] | None = None
-        try:
-            file = await anyio.open_file(partial, "xb")
+        most = min((size for size in (grant.max_size, self._max_upload_size) if size), default=None)
+        _check_size(announced or 0, most)
+        with server.uploads.admit(grant, announced or 0) as take:
             size = 0
-            async for chunk in body:
-                size += len(chunk)
-                self._check_size(size)
-                await file.write(chunk)
-            if announced not in (None, size):
-                raise UploadRefused(400, "Upload ended early")
-            # One thread call, so that no cancellation falls between flushing and replacing.
-            await anyio.to_thread.run_sync(_finish, file, partial, target)
-        except BaseException:
-            await _discard(file, partial)
-            raise
 
-    def _check_size(self, size: int) -> None:
-        limit = self._max_upload_size
-        if limit and size > limit:
-            raise UploadRefused(413, f"Upload is larger than {limit} bytes")
+            def count(more: int) -> None:
+                nonlocal size
+                size += more
+                _check_size(size, most)
+                take(more)
 
-    def _prepare(self, file_name: str) -> Path:
-        """Find the destination, make the folders it needs; blocks, so for a worker thread."""
-        segments = _segments(file_name)
-        root = os.path.realpath(self._upload_dir)
-        # Resolved, so that symlinks count for where they lead, dangling ones too.
-        target = Path(os.path.realpath(os.path.join(root, *segments)))
-        if not target.is_relative_to(root):
-            raise UploadRefused(400, "Invalid upload destination")
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if target.is_dir():
-                raise UploadRefused(400, "Invalid upload destination")
-        except OSError as error:
-            if error.errno not in _BAD_DESTINATION:
-                raise
-            raise UploadRefused(400, "Invalid upload destination") from error
-        return target
+            timeout = server.limits.upload_timeout
+            run = functools.partial(anyio.to_thread.run_sync, limiter=server.uploads.threads)
+            _check_room(announced or 0, await run(free_space, self._upload_dir))
+            async with (
+                _partial_file(self._upload_dir, grant.file_name, run) as file,
+                aclosing(_blocks(request, timeout, count)) as blocks,
+            ):
+                async for block in blocks:
+                    await run(file.write, block)
+                if announced not in (None, size):
+                    raise UploadRefused(400, "The upload ended early. Send it again.")
 
 
-def _choose_max_size(given: int | None) -> int | None:
-    name, size = "max_upload_size", given
-    if given is None and (text := os.environ.get("FLET_MAX_UPLOAD_SIZE")):
-        name = "FLET_MAX_UPLOAD_SIZE"
-        try:
-            size = int(text)
-        except ValueError:
-            raise ValueError(f"{name} must be a whole number of bytes; got {text!r}") from None
+@asynccontextmanager
+async def _partial_file(root: str, name: str, run: Any) -> AsyncGenerator[PartialFile]:
+    """Open a file under `root`. It gets there when the block ends with no error, else not."""
+    file = PartialFile(root, name)
+    try:
+        await run(file.open)
+        yield file
+        # One thread call, so that no cancellation falls between writing out and replacing.
+        await run(file.commit)
+    except BaseException:
+        await _discard(file)
+        raise
+
+
+async def _discard(file: PartialFile) -> None:
+    with anyio.move_on_after(_CLEANUP_TIMEOUT, shield=True) as scope:
+        # Abandonable, or the time-out could not end the wait; the thread then still does its
+        # work. Not one of the few that write: those may all be stuck.
+        await anyio.to_thread.run_sync(file.discard, abandon_on_cancel=True)
+    if scope.cancelled_caught:
+        logger.warning("removing a partial upload takes long; not waiting for it")
+
+
+async def _blocks(
+    request: Request, timeout: float | None, count: Callable[[int], None]
+) -> AsyncGenerator[bytearray]:
+    """Yield the body in blocks; tell `count` of bytes as soon as they come."""
+    block = bytearray()
+    async with aclosing(request.stream()) as body:
+        while chunk := await _next_chunk(body, timeout):
+            count(len(chunk))
+            block += chunk
+            if len(block) >= _BLOCK:
+                yield block
+                block = bytearray()
+    if block:
+        yield block
+
+
+async def _next_chunk(body: AsyncIterator[bytes], timeout: float | None) -> bytes:
+    """Wait for bytes; none are the end."""
+    with anyio.move_on_after(timeout):
+        async for chunk in body:
+            if chunk:
+                return chunk
+        return b""
+    raise UploadRefused(408, f"No byte came for {timeout:g} s. Send the file again.")
+
+
+async def _sweep(folder: str) -> None:
+    stop = threading.Event()
+    try:
+        await anyio.to_thread.run_sync(sweep, folder, stop, abandon_on_cancel=True)
+    except Exception:
+        # The server, whose task this is, does without.
+        logger.exception("sweeping %s for partial uploads failed", folder)
+    finally:
+        stop.set()
+
+
+def _check_size(size: int, most: int | None) -> None:
+    if most is not None and size > most:
+        raise UploadRefused(413, f"The file is larger than {most} bytes. Choose a smaller one.")
+
+
+def _check_room(announced: int, free: int | None) -> None:
+    if free is not None and announced > free:
+        raise UploadRefused(507, "There is no room for this file on the server.")
+
+
+def max_upload_size_setting(given: int | None) -> int | None:
+    """Return the bytes that a file may have, from the argument or FLET_MAX_UPLOAD_SIZE.
+
+    Raises:
+        ValueError: It is not a whole number from 0 up.
+    """
+    size = setting(given, "FLET_MAX_UPLOAD_SIZE", int)
     if size is not None and size < 0:
-        raise ValueError(f"{name} must not be negative; got {size}")
+        raise ValueError(f"max_upload_size must not be negative; got {size}")
     return size
 
 
@@ -293,46 +228,3 @@ def _announced_size(request: Request) -> int | None:
     if not (text.isascii() and text.isdecimal() and len(text) <= 20):
         raise UploadRefused(400, "Invalid Content-Length")
     return int(text)
-
-
-def _segments(file_name: str) -> list[str]:
-    """Split a relative path into its segments, refusing all that could be read in another way."""
-    segments = file_name.split("/")
-    if "\0" in file_name or "\\" in file_name or not all(map(_is_plain, segments)):
-        raise UploadRefused(400, "Invalid upload destination")
-    return segments
-
-
-def _is_plain(segment: str) -> bool:
-    # An empty segment is also what an absolute path starts with and a folder's ends with.
-    if not segment.strip() or segment in (".", ".."):
-        return False
-    # On Windows a colon anywhere names an alternate stream of the file before it.
-    if _DRIVE.match(segment) or (os.name == "nt" and ":" in segment):
-        return False
-    return len(segment.encode("utf-8", "surrogatepass")) <= _MAX_SEGMENT
-
-
-def _finish(file: anyio.AsyncFile[bytes], partial: Path, target: Path) -> None:
-    file.wrapped.close()  # flushes
-    os.replace(partial, target)
-
-
-async def _discard(file: anyio.AsyncFile[bytes] | None, partial: Path) -> None:
-    with anyio.move_on_after(_CLEANUP_TIMEOUT, shield=True) as scope:
-        # Abandonable, or the time-out could not end the wait; the thread then still does its work.
-        await anyio.to_thread.run_sync(_remove, file, partial, abandon_on_cancel=True)
-    if scope.cancelled_caught:
-        logger.warning("Removing the partial upload %s takes long; not waiting for it", partial)
-
-
-def _remove(file: anyio.AsyncFile[bytes] | None, partial: Path) -> None:
-    try:
-        if file is not None:
-            # Closing writes what is buffered, which a full disk refuses; the data is not wanted.
-            with contextlib.suppress(OSError):
-                file.wrapped.close()
-        partial.unlink(missing_ok=True)
-    except OSError:
-        # The failure that led here matters more and is on its way up.
-        logger.warning("Could not remove the partial upload %s", partial, exc_info=True)
