@@ -123,9 +123,16 @@ def main(page: ft.Page) -> None:
     # --- upload ------------------------------------------------------------------
     pick_txt = ft.Text("Picked: ")
     upload_txt = ft.Text("Upload: ")
+    progress_txt = ft.Text("Progress: ")
+    progress = []
 
     def on_upload(e):
         upload_txt.value = f"Upload: {e.file_name} {e.progress} {e.error}"
+        progress.append(e.progress)
+        if e.progress == 1:
+            order = "rising" if progress == sorted(set(progress)) else f"mixed: {progress}"
+            progress_txt.value = f"Progress: from {progress[0]:g} to 1, {order}"
+            progress.clear()
         page.update()
 
     picker = ft.FilePicker(on_upload=on_upload)
@@ -176,6 +183,7 @@ def main(page: ft.Page) -> None:
         dialog_txt,
         pick_txt,
         upload_txt,
+        progress_txt,
         rows_txt,
         rows,
     )

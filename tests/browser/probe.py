@@ -237,6 +237,8 @@ def upload(tab: Tab, probe: Probe) -> None:
         done = (f"{path.name} 1.0 None", f"{path.name} 1 None")
         ok, shown = tab.wait_value("Upload", *done, timeout=15)
         probe.check("upload.done", ok, f"Upload: {shown}")
+        ok, shown = tab.wait_value("Progress", "from 0 to 1, rising")
+        probe.check("upload.progress", ok, f"Progress: {shown}")
     if probe.options.upload_dir is None:
         print("SKIP upload.bytes: needs --upload-dir", flush=True)
         return

@@ -1,7 +1,7 @@
 """Serve demo_app.py, or another app, in one of the ways that the browser tests are run against.
 
 serve_demo.py trio|asyncio|uvicorn PORT UPLOAD_DIR [--renderer skwasm|canvaskit] [--app FILE]
-              [--control PORT] [--proxy-path PATH | --mount PATH]
+              [--control PORT] [--mount PATH] [--proxy-path PREFIX]
 
 An app that is to be asked and changed from outside has a function `serve_control`, which is
 called with the port of --control.
@@ -29,9 +29,9 @@ def main() -> None:
     parser.add_argument("--renderer")
     parser.add_argument("--app", type=Path, default=Path(__file__).with_name("demo_app.py"))
     parser.add_argument("--control", type=int)
-    parser.add_argument("--proxy-path", help="what a proxy in front takes off")
-    parser.add_argument("--mount", help="serve the app below this path of another one")
     parser.add_argument("--journal-bytes", type=int, help="few: most updates wait for receipts")
+    parser.add_argument("--mount", help="path in another app under which this one is mounted")
+    parser.add_argument("--proxy-path", help="prefix that a proxy in front strips")
     options = parser.parse_args()
     names = runpy.run_path(str(options.app))
     app = names["main"]
@@ -47,10 +47,10 @@ def main() -> None:
     if options.journal_bytes is not None:
         settings["limits"] = flet_anyio.Limits(journal_bytes=options.journal_bytes)
     if options.mount is not None:
-        pages = flet_anyio.app(app, **settings)
-        app, settings = Starlette(routes=[Mount(options.mount, app=pages)]), {}
+        app = Starlette(routes=[Mount(options.mount, flet_anyio.app(app, **settings))])
+        settings = {}
     if options.server == "uvicorn":
-        asgi = flet_anyio.app(app, **settings)
+        asgi = flet_anyio.app(app, **settings) if options.mount is None else app
         uvicorn.run(asgi, port=options.port, log_level="warning")
     else:
         flet_anyio.run(app, backend=options.server, port=options.port, **settings)

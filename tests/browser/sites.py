@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -25,6 +26,7 @@ __all__ = [
     "command",
     "free_port",
     "probe",
+    "proxied",
     "require_chromium",
     "serving",
     "wait_listening",
@@ -104,13 +106,27 @@ def serving(arguments: list[str], folder: Path) -> Iterator[Site]:
             process.wait()
 
 
-def wait_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+@contextlib.contextmanager
+def proxied(target: str, prefix: str) -> Iterator[str]:
+    """Publish a server under a prefix, which it does not see; give its URL."""
+    port = free_port()
+    script = str(HERE.parent / "stripping_proxy.py")
+    program = [sys.executable, script, str(port), str(urlsplit(target).port), prefix]
+    with subprocess.Popen(program) as process:
+        try:
+            wait_listening(process, port)
+            yield f"http://127.0.0.1:{port}{prefix}/"
+        finally:
+            process.kill()
+
+
+def wait_listening(process: subprocess.Popen[bytes], port: int, log: Path | None = None) -> None:
     end = time.monotonic() + 30
     while process.poll() is None and time.monotonic() < end:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(0.05)
-    pytest.fail(f"the server does not listen:\n{log.read_text()}")
+    pytest.fail(f"the server does not listen:\n{log.read_text() if log else ''}")
 
 
 def probe(

@@ -14,7 +14,17 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from sites import HERE, SERVERS, Site, command, free_port, probe, require_chromium, serving
+from sites import (
+    HERE,
+    SERVERS,
+    Site,
+    command,
+    free_port,
+    probe,
+    proxied,
+    require_chromium,
+    serving,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +69,15 @@ def test_server_reports_nothing_but_the_crash(site: Site) -> None:
     log = site.log.read_text()
     errors = [line for line in log.splitlines() if line.startswith("Traceback")]
     assert len(errors) == log.count("ValueError: probe crash"), log
+
+
+@pytest.mark.parametrize("server", ["trio", "uvicorn"])
+def test_files_under_a_mount_and_behind_a_proxy_that_strips_a_prefix(
+    server: str, tmp_path: Path
+) -> None:
+    options = [server, "--mount", "/dash", "--proxy-path", "/apps/mine"]
+    with serving(options, tmp_path) as site, proxied(site.url, "/apps/mine") as url:
+        probe(f"{url}dash/", "load,counter,upload", "--upload-dir", str(site.uploads))
 
 
 @pytest.mark.parametrize("server", SERVERS)
