@@ -89,9 +89,10 @@ def browser(session: nox.Session) -> None:
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Ten thousand connections with random faults; takes up to five minutes."""
+    """Ten thousand connections with random faults, and uploads of 10 GiB; up to ten minutes."""
     session.install("-e", ".[web,trio,test]")
     session.run("python", "-m", "soak", *session.posargs, env={"PYTHONPATH": "tests"})
+    session.run("python", "-m", "soak.upload", env={"PYTHONPATH": "tests"})
 
 
 def _pytest(session: nox.Session, marks: str, *, workers: int = 4) -> None:

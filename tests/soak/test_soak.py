@@ -17,10 +17,10 @@ pytestmark = [
 TESTS = Path(__file__).parents[1]
 
 
-def soak(*arguments: str) -> subprocess.CompletedProcess[str]:
+def soak(*arguments: str, module: str = "soak") -> subprocess.CompletedProcess[str]:
     paths = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
     return subprocess.run(
-        [sys.executable, "-m", "soak", *arguments],
+        [sys.executable, "-m", module, *arguments],
         env=os.environ | {"PYTHONPATH": paths},
         capture_output=True,
         text=True,
@@ -42,5 +42,23 @@ def test_a_few_hundred_visits_leave_nothing_behind(backend: str) -> None:
 @pytest.mark.timeout(150)
 def test_a_broken_promise_is_told() -> None:
     ended = soak("--cycles", "20", "--warm", "10", "--visitors", "5", "--growth", "-1", "asyncio")
+    assert ended.returncode == 1
+    assert "MiB more memory" in ended.stdout
+
+
+@pytest.mark.timeout(150)
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_an_upload_takes_no_more_memory_than_it_may(backend: str, tmp_path: Path) -> None:
+    pytest.importorskip(backend)
+    ended = soak("--gib", "0.2", "--folder", str(tmp_path), backend, module="soak.upload")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert f"{backend}: 0.2 GiB" in ended.stdout
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.timeout(150)
+def test_an_upload_that_takes_too_much_memory_is_told(tmp_path: Path) -> None:
+    few = ["--gib", "0.01", "--growth", "-1", "--folder", str(tmp_path)]
+    ended = soak(*few, "asyncio", module="soak.upload")
     assert ended.returncode == 1
     assert "MiB more memory" in ended.stdout
