@@ -27,14 +27,16 @@ _PATIENCE = 5
 
 
 @asynccontextmanager
-async def open_socket(url: str, origin: str | None = None) -> AsyncIterator[Socket]:
+async def open_socket(
+    url: str, origin: str | None = None, headers: dict[str, str] | None = None
+) -> AsyncIterator[Socket]:
     page = Origin(origin) if origin is not None else None
     protocol = ClientProtocol(parse_uri(url), origin=page, max_size=None)
     host, port = protocol.uri.host, protocol.uri.port
     with anyio.fail_after(_PATIENCE):
         async with await anyio.connect_tcp(host, port) as stream:
             socket = Socket(protocol, stream)
-            await socket.shake_hands()
+            await socket.shake_hands(headers)
             yield socket
 
 
@@ -46,8 +48,10 @@ class Socket:
         self._stream = stream
         self._events: list[Any] = []
 
-    async def shake_hands(self) -> None:
-        self._protocol.send_request(self._protocol.connect())
+    async def shake_hands(self, headers: dict[str, str] | None = None) -> None:
+        request = self._protocol.connect()
+        request.headers.update(headers or {})
+        self._protocol.send_request(request)
         await self._flush()
         await self._next()
         if self._protocol.handshake_exc is not None:
@@ -61,7 +65,10 @@ class Socket:
         )
 
     async def send(self, action: MessageAction, body: Any) -> None:
-        self._protocol.send_binary(message_packet(msgpack.packb([action.value, body])))
+        await self.send_frame(message_packet(msgpack.packb([action.value, body])))
+
+    async def send_frame(self, frame: bytes) -> None:
+        self._protocol.send_binary(frame)
         await self._flush()
 
     async def send_text(self, text: str) -> None:
@@ -72,6 +79,19 @@ class Socket:
     async def hang_up(self) -> None:
         """Close the connection below the WebSocket, with no goodbye."""
         await self._stream.aclose()
+
+    async def receive_frame(self) -> bytes | None:
+        """Wait for the next binary frame; None when the server has closed the connection."""
+        while not self._events and self._protocol.state is not State.CLOSED:
+            await self._read()
+        event = self._events.pop(0) if self._events else None
+        return bytes(event.data) if event is not None and event.opcode is Opcode.BINARY else None
+
+    @property
+    def goodbye(self) -> int | None:
+        """The code with which the server closed the connection."""
+        closing = self._protocol.close_rcvd
+        return closing.code if closing is not None else None
 
     async def receive(self) -> tuple[MessageAction, Any]:
         """Wait for the next message."""

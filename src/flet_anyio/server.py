@@ -7,7 +7,8 @@ import secrets
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol, Self
 from weakref import WeakValueDictionary
 
@@ -28,14 +29,29 @@ from .wire.codes import CloseCode
 from .wire.tokens import TokenSigner
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Hashable
+    from collections.abc import (
+        AsyncGenerator,
+        Awaitable,
+        Callable,
+        Coroutine,
+        Hashable,
+        Iterable,
+        Iterator,
+    )
 
     from anyio.abc import TaskGroup
 
     from .session.session import Session
 from .session.stacks import stack_of
 
-__all__ = ["Server", "default_server", "shut_down_default_server"]
+__all__ = [
+    "Server",
+    "default_server",
+    "hosted_server",
+    "hosted_servers",
+    "noting_use",
+    "shut_down",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -175,6 +191,7 @@ class Server(AsyncContextManagerMixin):
     def enter(self, connection: _Connection) -> None:
         """A connection begins."""
         self._connections.add(connection)
+        _used.get(set()).add(self)
 
     def leave(self, connection: _Connection) -> None:
         """A connection is over."""
@@ -243,30 +260,57 @@ class Server(AsyncContextManagerMixin):
         self._left = anyio.Event()
 
 
-_default: RunVar[Server] = RunVar("flet_anyio_default_server")
+_hosted: RunVar[dict[object, Server]] = RunVar("flet_anyio_hosted_servers")
+_used: ContextVar[set[Server]] = ContextVar("flet_anyio_used_servers")
 
 
-async def default_server(limits: Limits | None = None, *, debug: bool = False) -> Server:
-    """The event loop's own server, for apps that nobody opened one for.
+def hosted_servers() -> dict[object, Server]:
+    """The servers that the event loop itself runs, by what they are for."""
+    servers = _hosted.get(None)
+    if servers is None:
+        servers = {}
+        _hosted.set(servers)
+    return servers
+
+
+async def hosted_server(
+    owner: object = None, limits: Limits | None = None, *, debug: bool = False
+) -> Server:
+    """The server that the event loop runs for `owner`, where nobody opened one for it.
 
     It is made on first use, with the limits of that use, runs until the loop ends and then
-    shuts down like any other.
+    shuts down like any other. After a shutdown, the next use makes a new one.
     """
-    server = _default.get(None)
+    servers = hosted_servers()
+    server = servers.get(owner)
     if server is None or server.closed:
-        server = Server(limits=limits, debug=debug)
-        _default.set(server)
+        server = servers[owner] = Server(limits=limits, debug=debug)
         server._task = await host(server._run_hosted)
     # Another connection may have made it, and wait for it to open.
     await server.opened.wait()
     return server
 
 
-async def shut_down_default_server() -> None:
-    """Shut down the event loop's own server, if there is one."""
-    server = _default.get(None)
-    if server is not None:
-        await server.shutdown()
+async def default_server(limits: Limits | None = None, *, debug: bool = False) -> Server:
+    """The event loop's own server, for connections that were given none."""
+    return await hosted_server(None, limits, debug=debug)
+
+
+async def shut_down(servers: Iterable[Server]) -> None:
+    """Shut down servers side by side: together they take the longest grace, not the sum."""
+    async with anyio.create_task_group() as tasks:
+        for server in servers:
+            tasks.start_soon(server.shutdown)
+
+
+@contextmanager
+def noting_use(by: set[Server]) -> Iterator[None]:
+    """Note in `by` the servers that take connections in the block, and in tasks begun there."""
+    token = _used.set(by)
+    try:
+        yield
+    finally:
+        _used.reset(token)
 
 
 def _identity(main: Callable[..., Any]) -> Hashable:

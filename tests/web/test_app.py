@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 import flet_anyio
-from flet_anyio.server import shut_down_default_server
+from flet_anyio.server import hosted_servers, shut_down
 from flet_anyio.web.app import FletAsgi
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ async def test_an_app_without_a_lifespan_is_as_ready_as_the_loops_server() -> No
     assert await get(app, "/-/ready") == (200, "ready")
     await visit(app, "/ws", pages)
     assert await get(app, "/-/ready") == (200, "ready")
-    await shut_down_default_server()
+    await shut_down(hosted_servers().values())
     assert await get(app, "/-/ready") == (503, "shutting down")
 
 

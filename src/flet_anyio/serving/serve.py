@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from ..compat.servers import drop_connections
-from ..server import shut_down_default_server
 from ..web.app import FletAsgi
 from .apps import as_asgi, limits_for
 from .gate import Gate
@@ -92,11 +91,11 @@ class _Program:
         """No more WebSockets; clients told and sessions ended; no more requests; the end."""
         with anyio.CancelScope(shield=True):
             self._gate.shut()
-            if isinstance(self._asgi, FletAsgi):
-                await self._asgi.shutdown()
-            else:
-                # Flet apps mounted in another one have no server of their own.
-                await shut_down_default_server()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._gate.shut_down)
+                if isinstance(self._asgi, FletAsgi):
+                    # Also where nobody came: it is asked whether it is ready.
+                    tasks.start_soon(self._asgi.shutdown)
             self._stop.set()
             with anyio.move_on_after(_LAST_REQUESTS):
                 await self._ended.wait()

@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from ..compat.servers import asgi_connection, guard_hypercorn
 from ..flet_app import FletApp
 from ..limits import Limits
-from ..server import Server, default_server
+from ..server import Server, hosted_server, hosted_servers
 from ..session.threads import sync_handlers_setting
 from ..settings import setting
 from ..transports.asgi import refuse as answer
@@ -99,8 +99,8 @@ def app(
 ) -> FletAsgi:
     """Make an ASGI app that serves `main` to browsers. Run it by any ASGI server, or mount it.
 
-    Its lifespan opens a server for its sessions. Mounted where no lifespan reaches it, it uses
-    the event loop's own server.
+    Its lifespan opens a server for its sessions. Mounted where no lifespan reaches it, it has
+    the event loop run one. Apps share nothing, not even two that are made of one `main`.
 
     Args:
         main: The app: a function of any of Flet's four kinds with one parameter, the `Page`.
@@ -191,7 +191,6 @@ class _Site:
     ) -> None:
         self.upload_path = upload_path
         self.server: Server | None = None
-        self._borrowed: Server | None = None
         self.limits = limits or Limits()
         self._debug = debug
         self._settings = settings
@@ -226,7 +225,7 @@ class _Site:
     @property
     def closing(self) -> bool:
         """Whether a shutdown has begun."""
-        server = self.server or self._borrowed
+        server = self.server or hosted_servers().get(self)
         return server is not None and server.closed
 
     async def ready(self, request: Request) -> Response:
@@ -268,8 +267,8 @@ class _Site:
     async def _server(self) -> Server:
         if self.server is not None:
             return self.server
-        self._borrowed = await default_server(self.limits, debug=self._debug)
-        return self._borrowed
+        # One of its own: other apps have other limits, and other answers to `debug`.
+        return await hosted_server(self, self.limits, debug=self._debug)
 
 
 async def refuse(websocket: WebSocket) -> None:
