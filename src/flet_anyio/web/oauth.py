@@ -66,10 +66,10 @@ class OAuthFlows:
 class FletOAuth:
     """Handles the request with which a provider sends the user back.
 
-    `flows` are those of the server that runs the app.
+    `flows` are those of the server that runs the app. Default: the event loop's own.
     """
 
-    def __init__(self, flows: Callable[[], OAuthFlows]) -> None:
+    def __init__(self, flows: Callable[[], OAuthFlows] | None = None) -> None:
         self._flows = flows
 
     async def handle(self, request: Request) -> Response:
@@ -78,7 +78,8 @@ class FletOAuth:
         Answers 400 when the state is unknown, was used, or its time is up.
         """
         query = request.query_params
-        flow = self._flows().take(query.get("state", ""))
+        flows = self._flows() if self._flows is not None else await _default_flows()
+        flow = flows.take(query.get("state", ""))
         if flow is None:
             return PlainTextResponse("Invalid state", status_code=400)
         names = ("state", "code", "error", "error_description")
@@ -92,3 +93,10 @@ class FletOAuth:
         if flow.complete_page_url:
             return RedirectResponse(flow.complete_page_url)
         return HTMLResponse(flow.complete_page_html or _SIGNED_IN)
+
+
+async def _default_flows() -> OAuthFlows:
+    # The server is made of the flows, among other things.
+    from ..server import default_server
+
+    return (await default_server()).oauth
