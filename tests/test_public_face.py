@@ -6,6 +6,8 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +83,28 @@ def test_all_public_names_exist() -> None:
         assert getattr(flet_anyio, name) is not None
 
 
+def test_all_that_is_there_is_a_public_name() -> None:
+    ours = {
+        name
+        for name, value in vars(flet_anyio).items()
+        if not name.startswith("_")
+        and not inspect.ismodule(value)
+        and getattr(value, "__module__", "").startswith("flet_anyio")
+    }
+    assert ours <= set(flet_anyio.__all__)
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = flet_anyio.no_such_name
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_upstreams_names_can_be_imported_from_here() -> None:
+    upstreams = pytest.importorskip("flet_web.fastapi", reason="flet-web is not installed")
+    for name in upstreams.__all__:
+        assert hasattr(flet_anyio, name), name
+    for name in ("start", "shutdown", "executor"):
+        assert hasattr(type(flet_anyio.app_manager), name)
+
+
 def modules() -> list[str]:
     found = pkgutil.walk_packages([str(SOURCE)], "flet_anyio.")
     return [module.name for module in found if not module.name.endswith("__main__")]
@@ -135,7 +159,21 @@ def test_asyncio_is_imported_by_the_compatibility_layer_only() -> None:
 
 def test_nothing_of_upstreams_server_is_imported() -> None:
     for path in SOURCE.rglob("*.py"):
-        assert not imports_of(path) & {"flet_web", "fastapi", "uvicorn"}, path
+        assert not imports_of(path) & {"flet_web", "uvicorn"}, path
+
+
+def test_fastapi_is_imported_by_one_module_that_is_loaded_when_asked_for() -> None:
+    users = [path for path in SOURCE.rglob("*.py") if "fastapi" in imports_of(path)]
+    assert users == [SOURCE / "web" / "fastapi.py"]
+    program = (
+        "import sys; sys.modules['fastapi'] = None\n"
+        "from flet_anyio import *\n"
+        "import flet_anyio\n"
+        "try: flet_anyio.FastAPI\n"
+        "except ImportError as error: assert 'fastapi' in str(error)\n"
+        "else: raise AssertionError\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=50)
 
 
 @pytest.mark.parametrize("folder", ["wire", "render"])

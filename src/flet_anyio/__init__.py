@@ -1,5 +1,7 @@
 """Serve Flet apps to browsers, on trio or asyncio."""
 
+from typing import TYPE_CHECKING, Any
+
 from .errors import (
     AsyncioNeeded,
     FletAnyioError,
@@ -13,10 +15,16 @@ from .limits import Limits
 from .server import Server
 from .serving import run, serve
 from .web.app import app
+from .web.app_manager import app_manager
+from .web.lifespan import lifespan
 from .web.oauth import FletOAuth
 from .web.static import ClientMissingError, FletStaticFiles
 from .web.uploads import FletUpload
 
+if TYPE_CHECKING:
+    from .web.fastapi import FastAPI as FastAPI
+
+# `FastAPI` is not in it: whoever imports all names need not have fastapi.
 __all__ = [
     "AsyncioNeeded",
     "ClientMissingError",
@@ -32,6 +40,16 @@ __all__ = [
     "SessionClosed",
     "TransportClosed",
     "app",
+    "app_manager",
+    "lifespan",
     "run",
     "serve",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "FastAPI":
+        from .web.fastapi import FastAPI
+
+        return FastAPI
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

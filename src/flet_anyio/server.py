@@ -46,6 +46,7 @@ from .session.stacks import stack_of
 
 __all__ = [
     "Server",
+    "default_executor",
     "default_server",
     "hosted_server",
     "hosted_servers",
@@ -123,7 +124,7 @@ class Server(AsyncContextManagerMixin):
         """Threads for the sessions that were given no executor of their own."""
         with self._lock:
             if self._executor is None:
-                self._executor = ThreadPoolExecutor(thread_name_prefix="flet-anyio")
+                self._executor = _make_executor()
             return self._executor
 
     def registry(self, mount: str, main: Callable[..., Any]) -> Registry:
@@ -261,6 +262,7 @@ class Server(AsyncContextManagerMixin):
 
 
 _hosted: RunVar[dict[object, Server]] = RunVar("flet_anyio_hosted_servers")
+_early_executor: RunVar[ThreadPoolExecutor | None] = RunVar("flet_anyio_early_executor")
 _used: ContextVar[set[Server]] = ContextVar("flet_anyio_used_servers")
 
 
@@ -285,6 +287,9 @@ async def hosted_server(
     server = servers.get(owner)
     if server is None or server.closed:
         server = servers[owner] = Server(limits=limits, debug=debug)
+        if owner is None:
+            server._executor = _early_executor.get(None)
+            _early_executor.set(None)
         server._task = await host(server._run_hosted)
     # Another connection may have made it, and wait for it to open.
     await server.opened.wait()
@@ -294,6 +299,18 @@ async def hosted_server(
 async def default_server(limits: Limits | None = None, *, debug: bool = False) -> Server:
     """The event loop's own server, for connections that were given none."""
     return await hosted_server(None, limits, debug=debug)
+
+
+def default_executor() -> ThreadPoolExecutor:
+    """The threads of the event loop's own server, also before that is made."""
+    server = hosted_servers().get(None)
+    if server is not None and not server.closed:
+        return server.executor
+    executor = _early_executor.get(None)
+    if executor is None:
+        executor = _make_executor()
+        _early_executor.set(executor)
+    return executor
 
 
 async def shut_down(servers: Iterable[Server]) -> None:
@@ -311,6 +328,10 @@ def noting_use(by: set[Server]) -> Iterator[None]:
         yield
     finally:
         _used.reset(token)
+
+
+def _make_executor() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(thread_name_prefix="flet-anyio")
 
 
 def _identity(main: Callable[..., Any]) -> Hashable:
