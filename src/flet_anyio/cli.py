@@ -10,6 +10,7 @@ import click
 from .serving.apps import is_asgi
 from .serving.run import run as run_app
 from .serving.script import Script, ScriptError, load
+from .settings import log_level
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +29,12 @@ def main() -> None:
 @click.option("--backend", type=click.Choice(["asyncio", "trio"]), default="asyncio")
 @click.option("--uvloop", is_flag=True, help="Run asyncio on uvloop.")
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
-@click.option("--port", type=int, help="Port to listen on; 0 takes a free one.  [default: 8000]")
+@click.option(
+    "--port",
+    type=int,
+    help="Port to listen on; 0 takes a free one.  [default: 8000]",
+)
+@click.option("--path", help="Where the app is on the server.  [default: the root]")
 @click.option("--assets", "assets_dir", type=click.Path(file_okay=False), help="The app's files.")
 @click.option("--uploads", "upload_dir", type=click.Path(file_okay=False), help="Take uploads.")
 @click.option("--renderer", "web_renderer", type=click.Choice(["auto", "canvaskit", "skwasm"]))
@@ -59,11 +65,10 @@ def run(
     FILE may be an ordinary Flet program that ends in ft.run(main): it is served as it is.
     With :NAME, the function of that name is the app.
     """
-    levels = [logging.WARNING, logging.INFO, logging.DEBUG]
-    logging.basicConfig(
-        level=levels[min(verbose, 2)], format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
     try:
+        logging.basicConfig(
+            level=_level(verbose), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        )
         script = load(target)
         # An ASGI app in the file has settings of its own: give it only what was asked for.
         settings = _settings(script, options) | ({"debug": True} if debug else {})
@@ -76,6 +81,12 @@ def run(
         )
     except (ScriptError, OSError, RuntimeError, ValueError) as error:
         raise click.ClickException(str(error)) from error
+
+
+def _level(verbose: int) -> int:
+    if not verbose:
+        return log_level() or logging.WARNING
+    return logging.INFO if verbose == 1 else logging.DEBUG
 
 
 def _settings(script: Script, options: dict[str, Any]) -> dict[str, Any]:

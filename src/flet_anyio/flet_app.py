@@ -20,7 +20,7 @@ from .server import Server, default_server
 from .session.lifecycle import Reason
 from .session.session import Session
 from .session.threads import sync_handlers_setting
-from .settings import seconds, setting
+from .settings import endpoint, oauth_state_timeout, session_timeout, setting
 from .transports import open_transport
 from .web.grants import GrantSigner
 from .web.origin import Origins
@@ -53,9 +53,6 @@ if TYPE_CHECKING:
 __all__ = ["FletApp"]
 
 logger = logging.getLogger(__name__)
-
-DEFAULT_SESSION_TIMEOUT = 3600
-DEFAULT_OAUTH_STATE_TIMEOUT = 600
 
 
 class FletApp(Connection):
@@ -124,18 +121,8 @@ class FletApp(Connection):
         self._executor = accept_executor(executor)
         self._main = main
         self._before_main = before_main
-        self.session_timeout = seconds(
-            "session_timeout_seconds",
-            session_timeout_seconds,
-            "FLET_SESSION_TIMEOUT",
-            DEFAULT_SESSION_TIMEOUT,
-        )
-        self._oauth_timeout = seconds(
-            "oauth_state_timeout_seconds",
-            oauth_state_timeout_seconds,
-            "FLET_OAUTH_STATE_TIMEOUT",
-            DEFAULT_OAUTH_STATE_TIMEOUT,
-        )
+        self.session_timeout = session_timeout(session_timeout_seconds)
+        self._oauth_timeout = oauth_state_timeout(oauth_state_timeout_seconds)
         self._upload_endpoint = upload_endpoint_path
         self._secret_key = setting(secret_key, "FLET_SECRET_KEY", str)
         self._proxy_path = proxy_path or ""
@@ -212,12 +199,12 @@ class FletApp(Connection):
             ValueError: There is no secret key to sign with, `expires` or `max_size` is not
                 positive, or the name is empty.
         """
-        endpoint = self._upload_endpoint
-        if endpoint is None:
-            name = setting(None, "FLET_UPLOAD_HANDLER_ENDPOINT", str) or "upload"
-            endpoint = f"{self.page_name}/{name.strip('/')}"
+        path = self._upload_endpoint
+        if path is None:
+            name = endpoint(None, "FLET_UPLOAD_HANDLER_ENDPOINT", "upload")
+            path = f"{self.page_name}/{name}"
         return GrantSigner(self._secret_key or "").sign(
-            endpoint,
+            path,
             file_name,
             expires,
             max_size=max_size or self._max_upload_size,

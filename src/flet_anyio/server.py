@@ -100,6 +100,7 @@ class Server(AsyncContextManagerMixin):
     @asynccontextmanager
     async def __asynccontextmanager__(self) -> AsyncGenerator[Self]:
         self._door = Door()
+        _used.get(set()).add(self)
         async with anyio.create_task_group() as group:
             self._group = group
             self.opened.set()
@@ -322,7 +323,7 @@ async def shut_down(servers: Iterable[Server]) -> None:
 
 @contextmanager
 def noting_use(by: set[Server]) -> Iterator[None]:
-    """Note in `by` the servers that take connections in the block, and in tasks begun there."""
+    """Note in `by` the servers that open or take connections here, and in tasks begun here."""
     token = _used.set(by)
     try:
         yield

@@ -6,6 +6,7 @@ that a program means what it says.
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from typing import TYPE_CHECKING, TypeVar
@@ -13,12 +14,22 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["flag", "seconds", "setting"]
+__all__ = [
+    "address",
+    "endpoint",
+    "flag",
+    "log_level",
+    "oauth_state_timeout",
+    "seconds",
+    "session_timeout",
+    "setting",
+]
 
 T = TypeVar("T")
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
+_LAST_PORT = 65535
 
 
 def setting(value: T | None, variable: str, parse: Callable[[str], T]) -> T | None:
@@ -54,9 +65,10 @@ def seconds(name: str, value: float | None, variable: str, default: float) -> fl
     """Return a duration of at least 0 seconds for the setting `name`.
 
     Raises:
-        ValueError: The value is negative, not finite or not a number.
+        ValueError: The value is negative, not finite or not a number; the message names the
+            setting, or the variable that it came from.
     """
-    chosen = setting(value, variable, float)
+    chosen = setting(value, variable, _seconds)
     if chosen is None:
         return default
     if isinstance(chosen, bool) or not isinstance(chosen, (int, float)):
@@ -64,3 +76,76 @@ def seconds(name: str, value: float | None, variable: str, default: float) -> fl
     if not math.isfinite(chosen) or chosen < 0:
         raise ValueError(f"{name} must be 0 or more seconds, not {chosen!r}")
     return chosen
+
+
+def session_timeout(value: float | None) -> float:
+    """How long a session lives without a client, in seconds.
+
+    Raises:
+        ValueError: See `seconds`.
+    """
+    return seconds("session_timeout_seconds", value, "FLET_SESSION_TIMEOUT", 3600)
+
+
+def oauth_state_timeout(value: float | None) -> float:
+    """How long a sign-in may take, in seconds.
+
+    Raises:
+        ValueError: See `seconds`.
+    """
+    return seconds("oauth_state_timeout_seconds", value, "FLET_OAUTH_STATE_TIMEOUT", 600)
+
+
+def endpoint(value: str | None, variable: str, default: str) -> str:
+    """Return the path of a route, relative to the app, without slashes at its ends.
+
+    Raises:
+        ValueError: The variable holds nothing but slashes.
+    """
+    return (setting(value, variable, _path) or default).strip("/")
+
+
+def address(host: str | None, port: int | None) -> tuple[str, int]:
+    """Return where to listen.
+
+    Raises:
+        ValueError: FLET_SERVER_PORT is no port.
+    """
+    chosen = setting(port, "FLET_SERVER_PORT", _port)
+    return setting(host, "FLET_SERVER_IP", str) or "127.0.0.1", 8000 if chosen is None else chosen
+
+
+def log_level(variable: str = "FLET_LOG_LEVEL") -> int | None:
+    """Return the level that the environment asks for, if it does.
+
+    Raises:
+        ValueError: There is no such level.
+    """
+    return setting(None, variable, _level)
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number) or number < 0:
+        raise ValueError("expected 0 or more seconds")
+    return number
+
+
+def _path(text: str) -> str:
+    if not text.strip("/"):
+        raise ValueError("expected a path")
+    return text
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= _LAST_PORT:
+        raise ValueError(f"expected a port from 0 to {_LAST_PORT}")
+    return number
+
+
+def _level(text: str) -> int:
+    level = logging.getLevelNamesMapping().get(text.strip().upper())
+    if level is None:
+        raise ValueError("expected a level of logging, such as DEBUG or INFO")
+    return level

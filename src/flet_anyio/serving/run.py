@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import anyio
 
 from ..compat.exit import leave_at_exit
+from ..settings import log_level, setting
 from .apps import limits_for
 from .serve import serve
 
@@ -33,12 +34,14 @@ def run(
     *,
     backend: Literal["asyncio", "trio"] = "asyncio",
     uvloop: bool = False,
-    host: str = "127.0.0.1",
-    port: int = 8000,
+    host: str | None = None,
+    port: int | None = None,
     on_start: Callable[[str], None] | None = None,
     **settings: Any,
 ) -> None:
     """Serve an app until SIGINT or SIGTERM.
+
+    `FLET_LOG_LEVEL` sets up logging, if the program did not.
 
     The first signal shuts down in order, as cancelling `flet_anyio.serve` does; a second one
     ends the program at once. Code that goes on although it was cancelled is named in the log
@@ -49,15 +52,19 @@ def run(
         main: A Flet app, or an ASGI app.
         backend: What to run on.
         uvloop: Whether asyncio is to run on uvloop.
-        host: Address to listen on.
-        port: Port to listen on; 0 takes a free one.
-        on_start: Called with the URL when clients may connect. By default it is printed.
+        host: Address to listen on. Default: `FLET_SERVER_IP`, else 127.0.0.1.
+        port: Port to listen on; 0 takes a free one. Default: `FLET_SERVER_PORT`, else 8000.
+        on_start: Called with the URL when clients may connect. By default it is printed, after
+            `FLET_DISPLAY_URL_PREFIX` if that is set.
         **settings: As for `flet_anyio.serve`.
 
     Raises:
         OSError: The address cannot be listened on.
         RuntimeError: trio or uvloop is not installed; the message names the extra.
+        ValueError: A setting or variable is not of its kind; the message names it.
     """
+    if (level := log_level()) is not None:
+        logging.basicConfig(level=level)
     _require("trio" if backend == "trio" else "uvloop" if uvloop else None)
     limits = limits_for(main, settings.get("limits"))
     program = _Program(
@@ -128,7 +135,12 @@ def _leave() -> None:
 
 
 def _announce(url: str) -> None:
-    print(f"Serving on {url}", file=sys.stderr, flush=True)
+    prefix = setting(None, "FLET_DISPLAY_URL_PREFIX", str)
+    if prefix is not None:
+        # For the program that set it, which reads the output.
+        print(prefix, url, flush=True)
+    else:
+        print(f"Serving on {url}", file=sys.stderr, flush=True)
 
 
 def _require(module: str | None) -> None:

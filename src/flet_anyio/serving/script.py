@@ -111,7 +111,10 @@ def _noting(function: Any, calls: list[tuple[Any, dict[str, Any]]]) -> Any:
 
     def note(*args: Any, **kwargs: Any) -> None:
         given = signature.bind(*args, **kwargs).arguments
-        calls.append((given["main"], {name: given[name] for name in _TAKEN & given.keys()}))
+        settings = {name: given[name] for name in _TAKEN & given.keys()}
+        if given.get("name"):
+            settings["path"] = given["name"]
+        calls.append((given["main"], settings))
 
     async def note_async(*args: Any, **kwargs: Any) -> None:
         note(*args, **kwargs)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from ..compat.servers import drop_connections
-from ..web.app import FletAsgi
-from .apps import as_asgi, limits_for
+from ..settings import address
+from .apps import as_asgi, limits_for, place_for
 from .gate import Gate
 from .hypercorn import make_config, serve_sockets
 from .sockets import listen, url_of
@@ -32,8 +32,9 @@ _LAST_STEPS = 0.3
 async def serve(
     main: Any,
     *,
-    host: str = "127.0.0.1",
-    port: int = 8000,
+    host: str | None = None,
+    port: int | None = None,
+    path: str | None = None,
     limits: Limits | None = None,
     task_status: TaskStatus[str] = anyio.TASK_STATUS_IGNORED,
     **settings: Any,
@@ -46,8 +47,9 @@ async def serve(
 
     Args:
         main: A Flet app, or an ASGI app.
-        host: Address to listen on.
-        port: Port to listen on; 0 takes a free one.
+        host: Address to listen on. Default: `FLET_SERVER_IP`, else 127.0.0.1.
+        port: Port to listen on; 0 takes a free one. Default: `FLET_SERVER_PORT`, else 8000.
+        path: Where a Flet app is on the server. Default: `FLET_WEB_APP_PATH`, else the root.
         limits: Bounds of the server. Default: those of an app made by `flet_anyio.app`.
         task_status: Given by `tg.start`.
         **settings: As for `flet_anyio.app`, when `main` is a Flet app.
@@ -55,11 +57,14 @@ async def serve(
     Raises:
         OSError: The address cannot be listened on.
         TypeError: Settings were given with an ASGI app, which has its own.
+        ValueError: A setting or variable is not of its kind; the message names it.
     """
     limits = limits_for(main, limits)
-    program = _Program(as_asgi(main, limits, settings), limits)
+    place = place_for(main, path)
+    program = _Program(as_asgi(main, limits, settings, place), limits)
+    host, port = address(host, port)
     listener = listen(host, port, write_timeout=limits.write_timeout)
-    url = url_of(listener, host)
+    url = url_of(listener, host, place)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(program.run, listener)
         try:
@@ -73,7 +78,6 @@ class _Program:
     """hypercorn with an app, shielded so that it serves until the sessions have ended."""
 
     def __init__(self, asgi: ASGIApp, limits: Limits) -> None:
-        self._asgi = asgi
         self._gate = Gate(asgi)
         self._config = make_config(limits)
         self._stop = anyio.Event()
@@ -91,11 +95,7 @@ class _Program:
         """No more WebSockets; clients told and sessions ended; no more requests; the end."""
         with anyio.CancelScope(shield=True):
             self._gate.shut()
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._gate.shut_down)
-                if isinstance(self._asgi, FletAsgi):
-                    # Also where nobody came: it is asked whether it is ready.
-                    tasks.start_soon(self._asgi.shutdown)
+            await self._gate.shut_down()
             self._stop.set()
             with anyio.move_on_after(_LAST_REQUESTS):
                 await self._ended.wait()

@@ -38,9 +38,10 @@ def listen(host: str, port: int, *, write_timeout: float | None = None) -> socke
     return listener
 
 
-def url_of(listener: socket.socket, host: str) -> str:
-    """The URL under which a person on this machine reaches a listening socket."""
+def url_of(listener: socket.socket, host: str, place: str = "") -> str:
+    """The URL under which a person on this machine reaches what is served at `place`."""
     port = listener.getsockname()[1]
     if host in ("", "0.0.0.0", "::", "*"):
         host = "127.0.0.1"
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    name = f"[{host}]" if ":" in host else host
+    return f"http://{name}:{port}{place}/"

@@ -20,7 +20,7 @@ from ..flet_app import FletApp
 from ..limits import Limits
 from ..server import Server, hosted_server, hosted_servers
 from ..session.threads import sync_handlers_setting
-from ..settings import setting
+from ..settings import endpoint, oauth_state_timeout, session_timeout, setting
 from ..transports.asgi import refuse as answer
 from ..wire.codes import CloseCode
 from .oauth import FletOAuth
@@ -134,16 +134,14 @@ def app(
 
     Raises:
         ClientMissingError: The web client is not installed.
-        ValueError: There is no such place for sync handlers.
+        ValueError: A setting or variable is not of its kind; the message names it.
     """
     site = _Site(
         main=main,
         before_main=before_main,
-        session_timeout_seconds=session_timeout_seconds,
-        oauth_state_timeout_seconds=oauth_state_timeout_seconds,
-        upload_path=(
-            upload_endpoint_path or _endpoint("FLET_UPLOAD_HANDLER_ENDPOINT", "upload")
-        ).strip("/"),
+        session_timeout_seconds=session_timeout(session_timeout_seconds),
+        oauth_state_timeout_seconds=oauth_state_timeout(oauth_state_timeout_seconds),
+        upload_path=endpoint(upload_endpoint_path, "FLET_UPLOAD_HANDLER_ENDPOINT", "upload"),
         max_upload_size=max_upload_size_setting(max_upload_size),
         proxy_path=proxy_path,
         secret_key=setting(secret_key, "FLET_SECRET_KEY", str),
@@ -152,8 +150,8 @@ def app(
         limits=limits,
         debug=debug,
     )
-    websocket = _endpoint("FLET_WEBSOCKET_HANDLER_ENDPOINT", "ws")
-    callback = _endpoint("FLET_OAUTH_CALLBACK_HANDLER_ENDPOINT", "oauth_callback")
+    websocket = endpoint(None, "FLET_WEBSOCKET_HANDLER_ENDPOINT", "ws")
+    callback = endpoint(None, "FLET_OAUTH_CALLBACK_HANDLER_ENDPOINT", "oauth_callback")
     routes: list[BaseRoute] = [
         WebSocketRoute(f"/{websocket}", site.serve_socket),
         Route(f"/{callback}", site.finish_sign_in),
@@ -237,9 +235,9 @@ class _Site:
             await refuse(websocket)
             return
         # Where this app is mounted, which the signature covers, is known by request only.
-        endpoint = f"{websocket.scope.get('root_path', '')}/{self.upload_path}"
+        upload = f"{websocket.scope.get('root_path', '')}/{self.upload_path}"
         connection = FletApp(
-            server=await self._server(), upload_endpoint_path=endpoint, **self._settings
+            server=await self._server(), upload_endpoint_path=upload, **self._settings
         )
         await connection.handle(websocket)
 
@@ -274,10 +272,6 @@ class _Site:
 async def refuse(websocket: WebSocket) -> None:
     """Turn a WebSocket away: the server shuts down. Clients try again, and may reach another."""
     await answer(websocket, 503, CloseCode.SERVICE_RESTART, {"Retry-After": "1"})
-
-
-def _endpoint(variable: str, default: str) -> str:
-    return (setting(None, variable, str) or default).strip("/")
 
 
 def _isolated(app: ASGIApp) -> ASGIApp:

@@ -22,6 +22,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
+from ..settings import flag, setting
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from enum import Enum
@@ -183,7 +185,7 @@ class FletStaticFiles(StaticFiles):
             "FLET_WEB_ROUTE_URL_STRATEGY",
             RouteUrlStrategy.PATH,
         )
-        self._no_cdn = _choose_no_cdn(no_cdn)
+        self._no_cdn = setting(no_cdn, "FLET_WEB_NO_CDN", flag) is not False
         self._websocket_endpoint_path = websocket_endpoint_path or "ws"
         self._mounts: dict[str, Mapping[str, _Document]] = {}
         # A thread lock and not anyio's: once we serve it is only taken inside worker threads, and
@@ -333,14 +335,6 @@ def _choose(name: str, given: _E | str | None, variable: str, default: _E) -> _E
     except ValueError:
         allowed = ", ".join(repr(member.value) for member in kind)
         raise ValueError(f"{name} must be one of {allowed}; got {value!r}") from None
-
-
-def _choose_no_cdn(given: bool | None) -> bool:
-    if given is not None:
-        return given
-    from_environment = os.environ.get("FLET_WEB_NO_CDN")
-    # The words that flet itself reads as true.
-    return from_environment.lower() in ("true", "1", "yes") if from_environment else True
 
 
 def _choose_assets(given: str | os.PathLike[str] | None) -> Path | None:
