@@ -22,6 +22,8 @@ __all__ = ["AsgiTransport", "full_path", "refuse"]
 
 logger = logging.getLogger(__name__)
 
+_SCHEMES = {"http": "ws", "https": "wss"}
+
 # Starlette and the servers say with RuntimeError that the connection is over already.
 _OVER = (RuntimeError, OSError, anyio.BrokenResourceError, anyio.ClosedResourceError)
 
@@ -33,9 +35,10 @@ class AsgiTransport:
         self._websocket = websocket
         self._connection = websocket_connection(websocket)
         self.stopping = stopping(websocket)
-        client = websocket.client
+        client, scheme = websocket.client, websocket.url.scheme
         self.info = PeerInfo(
-            url=str(websocket.url),
+            # Of the page behind a proxy, a middleware knows http or https, and notes that.
+            url=str(websocket.url.replace(scheme=_SCHEMES.get(scheme, scheme))),
             path=full_path(websocket.scope),
             client_ip=client.host if client else "",
             headers=websocket.headers,
