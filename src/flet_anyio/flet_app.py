@@ -22,6 +22,7 @@ from .session.session import Session
 from .session.threads import sync_handlers_setting
 from .settings import endpoint, oauth_state_timeout, session_timeout, setting
 from .transports import open_transport
+from .web.browser_cookie import browser_cookie, browsers, new_browser
 from .web.grants import GrantSigner
 from .web.origin import Origins
 from .wire.codes import CloseCode
@@ -136,6 +137,7 @@ class FletApp(Connection):
         self._link: Link | None = None
         self._channels: dict[int, MuxedChannel] = {}
         self._early: Counter[int] = Counter()
+        self._browser = ""
         self.client_ip = ""
         self.user_agent = ""
 
@@ -161,7 +163,7 @@ class FletApp(Connection):
         link = self._open(transport, server)
         server.enter(self)
         try:
-            await link.accept()
+            await link.accept(self._mark_browser(link))
             async with anyio.create_task_group() as tasks:
                 link.scope = tasks.cancel_scope
                 tasks.start_soon(link.write, name=f"{link.label}: the writer")
@@ -339,6 +341,16 @@ class FletApp(Connection):
         label = secrets.token_hex(4)
         self._link = Link(transport, limits, self._registry.door, label)
         return self._link
+
+    def _mark_browser(self, link: Link) -> list[tuple[str, str]]:
+        """Note the browser that connects; return header fields for one that brings no name."""
+        info = link.info
+        brought = browsers(info.headers)
+        self._browser = brought[0] if brought else new_browser()
+        if brought:
+            return []
+        cookie = browser_cookie(self._browser, path=info.page_name, scheme=info.scheme)
+        return [("Set-Cookie", cookie)]
 
     async def _read(self, link: Link, server: Server) -> None:
         """Act on what the client sends, until it is gone or breaks the protocol."""

@@ -12,7 +12,7 @@ from .transports import Close, Outbox
 from .wire.codes import CloseCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from .compat.door import Door
     from .limits import Limits
@@ -50,9 +50,9 @@ class Link:
         self._system_bounds = False
         self._sending = False
 
-    async def accept(self) -> None:
-        """Finish the handshake."""
-        await self._transport.accept()
+    async def accept(self, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """Finish the handshake, with these header fields in the answer."""
+        await self._transport.accept(headers)
         timeout = self.limits.write_timeout
         if timeout is not None and self._transport.bound_writes(timeout):
             # The system counts from the last progress, and a frame may take as long as it likes.

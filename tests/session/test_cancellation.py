@@ -23,7 +23,7 @@ from flet_anyio.transports.base import PeerInfo
 from waiting import gone, reached
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -46,9 +46,9 @@ def main(page: ft.Page) -> None:
 class Stumbling(MemoryTransport):
     """A transport that takes its time with everything."""
 
-    async def accept(self) -> None:
+    async def accept(self, headers: Iterable[tuple[str, str]] = ()) -> None:
         await checkpoint()
-        await super().accept()
+        await super().accept(headers)
         await checkpoint()
 
     async def receive(self) -> bytes | str:

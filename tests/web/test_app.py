@@ -44,7 +44,7 @@ class Socket:
     def __init__(self, app: Any, path: str, root_path: str = "", origin: str | None = None) -> None:
         self._app = app
         origins = [] if origin is None else [(b"origin", origin.encode())]
-        self.scope = {
+        self.scope: dict[str, Any] = {
             "type": "websocket",
             "path": path,
             "raw_path": path.encode(),

@@ -10,7 +10,7 @@ import anyio
 from ..errors import TransportClosed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from ..transports.base import PeerInfo
 
@@ -22,7 +22,7 @@ class MemoryTransport:
 
     `client_send` and `client_receive` are the client's side. What the server sends waits in a
     buffer of `frames` frames: with a small one, a client that does not read blocks the server,
-    as one behind a socket would.
+    as one behind a socket would. `headers` are those of the server's answer to the handshake.
     """
 
     stopping: Callable[[], Awaitable[None]] | None = None
@@ -30,6 +30,7 @@ class MemoryTransport:
     def __init__(self, info: PeerInfo, *, frames: float = math.inf) -> None:
         self.info = info
         self.accepted = anyio.Event()
+        self.headers: dict[str, str] = {}
         self.closed = anyio.Event()
         self.close_code: int | None = None
         self.close_reason = ""
@@ -37,7 +38,8 @@ class MemoryTransport:
         self._to_client, self._at_client = anyio.create_memory_object_stream[bytes](frames)
         self._to_server, self._at_server = anyio.create_memory_object_stream[bytes | str](math.inf)
 
-    async def accept(self) -> None:
+    async def accept(self, headers: Iterable[tuple[str, str]] = ()) -> None:
+        self.headers = dict(headers)
         self.accepted.set()
 
     async def refuse(self, status: int) -> None:

@@ -15,6 +15,8 @@ from ..wire.codes import CloseCode
 from .base import PeerInfo
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from starlette.types import Scope
     from starlette.websockets import WebSocket
 
@@ -44,11 +46,13 @@ class AsgiTransport:
             headers=websocket.headers,
         )
 
-    async def accept(self) -> None:
+    async def accept(self, headers: Iterable[tuple[str, str]] = ()) -> None:
         # A route may have accepted already, to look at the headers or to add some.
         if self._websocket.application_state is WebSocketState.CONNECTING:
             try:
-                await self._websocket.accept()
+                await self._websocket.accept(
+                    headers=[(name.lower().encode(), text.encode()) for name, text in headers]
+                )
             except Exception as error:
                 # Servers say in many ways that the handshake failed, or that the peer is gone.
                 raise TransportClosed from error

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 __all__ = ["PeerInfo", "Transport"]
 
@@ -24,6 +24,11 @@ class PeerInfo:
     def user_agent(self) -> str:
         """What the browser calls itself."""
         return self.headers.get("user-agent", "")
+
+    @property
+    def scheme(self) -> str:
+        """The scheme of the URL, such as `wss`."""
+        return self.url.partition(":")[0]
 
     @property
     def page_url(self) -> str:
@@ -47,8 +52,11 @@ class Transport(Protocol):
     stopping: Callable[[], Awaitable[None]] | None
     """Waits until what carries the connection stops, where that is not told otherwise."""
 
-    async def accept(self) -> None:
-        """Finish the handshake."""
+    async def accept(self, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """Finish the handshake, with these header fields in the answer.
+
+        They are left out where somebody else has answered already.
+        """
 
     async def refuse(self, status: int) -> None:
         """Answer the handshake with an HTTP error instead; once accepted, close with 1008.

@@ -13,7 +13,7 @@ from ..wire.codes import CloseCode
 from .base import PeerInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from ..compat.servers import TcpConnection
 
@@ -46,10 +46,12 @@ class TrioWebSocketTransport:
             headers=names,
         )
 
-    async def accept(self) -> None:
+    async def accept(self, headers: Iterable[tuple[str, str]] = ()) -> None:
         if self._request is not None:
             with _translating():
-                self._connection = await self._request.accept()
+                self._connection = await self._request.accept(
+                    extra_headers=[(name.lower().encode(), text.encode()) for name, text in headers]
+                )
             self._request = None
 
     async def refuse(self, status: int) -> None:

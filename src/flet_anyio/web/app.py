@@ -23,6 +23,7 @@ from ..session.threads import sync_handlers_setting
 from ..settings import endpoint, oauth_state_timeout, session_timeout, setting
 from ..transports.asgi import refuse as answer
 from ..wire.codes import CloseCode
+from .browser_cookie import mark_browsers
 from .oauth import FletOAuth
 from .origin import Origins
 from .static import FletStaticFiles
@@ -173,7 +174,7 @@ def app(
         no_cdn=no_cdn,
         websocket_endpoint_path=websocket,
     )
-    routes.append(Mount("/", app=_isolated(static)))
+    routes.append(Mount("/", app=mark_browsers(_isolated(static), proxy_path)))
     asgi = FletAsgi(routes=routes, lifespan=site.lifespan)
     # An app that is mounted gets no startup; the worker that imports this one is loaded by now.
     guard_hypercorn()
