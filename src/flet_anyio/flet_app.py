@@ -19,6 +19,7 @@ from .render import encode_message
 from .server import Server, default_server
 from .session.lifecycle import Reason
 from .session.session import Session
+from .session.sign_in import SignIn
 from .session.threads import sync_handlers_setting
 from .settings import endpoint, oauth_state_timeout, session_timeout, setting
 from .transports import open_transport
@@ -218,10 +219,26 @@ class FletApp(Connection):
     def oauth_authorize(self, attrs: dict[str, Any]) -> None:
         """Wait for the provider's callback with `attrs["state"]`, up to the state's timeout.
 
-        `completePageHtml` and `completePageUrl` may say what the user sees afterwards.
+        `completePageHtml` and `completePageUrl` may say what the user sees afterwards. A page in
+        a browser is bound to that: the callback counts only if it comes from there.
+
+        Raises:
+            RuntimeError: The session has no authorization to go on with: `page.login` sets it.
+            SessionClosed: The session has ended.
         """
-        if self._session is not None and self._server is not None:
-            self._server.oauth.begin(self._session, attrs, self._oauth_timeout)
+        session, server = self._session, self._server
+        if session is None or server is None or session.authorization is None:
+            raise RuntimeError("page.login begins a sign-in")
+        sign_in = SignIn(
+            session,
+            session.authorization,
+            # A native app has the system's browser come back, which was never here.
+            browser=self._browser if session.page.web else None,
+            deadline=anyio.current_time() + self._oauth_timeout,
+            complete_page_html=attrs.get("completePageHtml"),
+            complete_page_url=attrs.get("completePageUrl"),
+        )
+        server.sign_ins.begin(attrs["state"], sign_in, self._limits or server.limits)
 
     def dispose(self) -> None:
         """Close the connection. Its session waits for the client to come back."""

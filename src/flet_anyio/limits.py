@@ -43,6 +43,10 @@ class Limits:
         ping_timeout: How long an old connection may take to prove that it is alive when
             another one asks for its session.
         close_timeout: How long `on_disconnect`, and then `on_close`, may run when a session ends.
+        sign_ins_waiting: Sign-ins of one session that wait for the provider to send the user
+            back. One more ends the oldest.
+        token_timeout: How long a provider may take to hand out a token when the user is back;
+            then `on_login` gets the error "timeout".
         stall_warning: How long an app's code may hold the event loop, between one await and
             the next, before it is named in the log.
         upload_timeout: How long an upload may bring no byte; then it is refused with 408.
@@ -68,6 +72,8 @@ class Limits:
     silence_timeout: float | None = 60
     ping_timeout: float = 5
     close_timeout: float = 5
+    sign_ins_waiting: int | None = 16
+    token_timeout: float | None = 30
     stall_warning: float | None = 0.5
     upload_timeout: float | None = 30
     session_uploads: int | None = 16

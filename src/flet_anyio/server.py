@@ -22,8 +22,8 @@ from .errors import SessionClosed
 from .limits import Limits
 from .session.lifecycle import Reason
 from .session.registry import Registry
+from .session.sign_in import SignIns
 from .session.threads import HandlerThreads
-from .web.oauth import OAuthFlows
 from .web.upload_desk import UploadDesk
 from .wire.codes import CloseCode
 from .wire.tokens import TokenSigner
@@ -67,7 +67,7 @@ class _Connection(Protocol):
 
 
 class Server(AsyncContextManagerMixin):
-    """Owns sessions, their hubs, a thread pool and the OAuth flows that wait.
+    """Owns sessions, their hubs, a thread pool and the sign-ins that wait.
 
     Open it with `async with`, in the task that is to own it. Leaving the block, or being
     cancelled in it, shuts down, in this order: no new connections; every client is told 1012,
@@ -78,7 +78,7 @@ class Server(AsyncContextManagerMixin):
     def __init__(self, *, limits: Limits | None = None, debug: bool = False) -> None:
         self.limits = limits or Limits()
         self.debug = debug
-        self.oauth = OAuthFlows()
+        self.sign_ins = SignIns()
         self.name = secrets.token_urlsafe(9)
         self.uploads = UploadDesk(self.name, self.limits)
         self._signer = TokenSigner()

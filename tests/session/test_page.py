@@ -10,7 +10,6 @@ import anyio.to_thread
 import flet as ft
 import pytest
 from anyio.lowlevel import checkpoint
-from flet.auth import Authorization, OAuthProvider
 
 from flet_anyio.errors import SessionClosed
 from flet_anyio.session.lifecycle import Reason
@@ -491,121 +490,6 @@ async def test_visibility_is_followed_without_a_handler() -> None:
         with anyio.fail_after(5):
             await page.wait_until_visible()
         assert page.app_visible
-
-
-# --- signing in -------------------------------------------------------------------------------
-
-
-class Flow(Authorization):
-    """Signs in without asking anyone."""
-
-    def __init__(
-        self, provider: OAuthProvider, fetch_user: bool, fetch_groups: bool, scope: Any
-    ) -> None:
-        self.state = "the-state"
-        self.token = ""
-
-    async def dehydrate_token(self, saved_token: str) -> None:
-        await checkpoint()
-        self.token = saved_token
-
-    def get_authorization_data(self) -> tuple[str, str]:
-        return "https://provider.test/authorize", self.state
-
-    async def request_token(self, code: str) -> None:
-        await checkpoint()
-        if code == "bad":
-            raise LookupError("no such code")
-        self.token = f"token for {code}"
-
-
-def provider() -> OAuthProvider:
-    return OAuthProvider(
-        client_id="id",
-        client_secret="secret",
-        authorization_endpoint="https://provider.test/authorize",
-        token_endpoint="https://provider.test/token",
-        redirect_url="https://app.test/oauth_callback",
-    )
-
-
-def signing_in(**options: Any) -> Callable[[ft.Page], None]:
-    def main(page: ft.Page) -> None:
-        async def login() -> None:
-            flow = await page.login(provider(), authorization=Flow, **options)
-            assert flow is page.auth
-
-        def on_login(e: ft.LoginEvent) -> None:
-            assert isinstance(page.auth, Flow)
-            page.add(ft.Text(f"{e.name} {page.auth.token!r} {e.error!r} {e.error_description!r}"))
-
-        page.on_login = on_login
-        page.on_logout = lambda: page.add(ft.Text(f"out {page.auth}"))
-        page.add(ft.Button("in", on_click=login), ft.Button("off", on_click=lambda: page.logout()))
-
-    return main
-
-
-async def test_a_saved_token_signs_in_at_once() -> None:
-    async with InProcess(signing_in(saved_token="kept")) as app, app.connect() as client:
-        assert app.session.page.auth is None
-        await client.click("in")
-        await client.see("login 'kept' '' ''")
-        assert client.calls == []
-
-
-async def test_logout_forgets_who_was_signed_in() -> None:
-    async with InProcess(signing_in(saved_token="kept")) as app, app.connect() as client:
-        await client.click("in")
-        await client.see("login 'kept' '' ''")
-        await client.click("off")
-        await client.see("out None")
-        assert app.session.page.auth is None
-
-
-async def test_login_opens_a_window_and_waits_for_the_provider() -> None:
-    async with InProcess(signing_in()) as app, app.connect() as client:
-        await client.click("in")
-        await client.until(lambda: client.calls)
-        (call,) = client.calls
-        assert call["name"] == "open_window"
-        assert call["args"]["url"] == "https://provider.test/authorize"
-        flow = app.server.oauth.take("the-state")
-        assert flow is not None
-        assert flow.session is app.session
-        assert app.server.oauth.take("the-state") is None
-
-
-@pytest.mark.parametrize(
-    ("answer", "shown"),
-    [
-        ({"code": "good"}, "login 'token for good' None None"),
-        ({"code": "bad"}, "login '' 'no such code' None"),
-        ({"error": "denied", "error_description": "by user"}, "login '' 'denied' 'by user'"),
-    ],
-)
-async def test_the_answer_of_the_provider_reaches_on_login(
-    answer: dict[str, str], shown: str
-) -> None:
-    async with InProcess(signing_in()) as app, app.connect() as client:
-        await client.click("in")
-        await client.until(lambda: client.calls)
-        page = app.session.page
-        page.run_task(page._authorize_callback, {"state": "the-state", **answer})
-        await client.see(shown)
-
-
-async def test_the_address_may_be_opened_by_the_app() -> None:
-    opened: list[str] = []
-
-    async def open_it(url: str) -> None:
-        opened.append(url)
-
-    main = signing_in(on_open_authorization_url=open_it)
-    async with InProcess(main) as app, app.connect() as client:
-        await client.click("in")
-        await reached(lambda: opened == ["https://provider.test/authorize"])
-        assert client.calls == []
 
 
 # --- dialogs ----------------------------------------------------------------------------------

@@ -13,14 +13,13 @@ import anyio.lowlevel
 import flet as ft
 import pytest
 from anyio.lowlevel import checkpoint
-from flet.auth import Authorization, OAuthProvider
 from flet.controls.exceptions import FletPageDisconnectedException
 from flet.messaging.protocol import MessageAction
 
 from backends import VIRTUAL_TIME, VirtualLoop, backend_options
 from flet_anyio import Limits
 from flet_anyio.session.lifecycle import Reason
-from flet_anyio.testing import Client, InProcess
+from flet_anyio.testing import InProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -501,61 +500,6 @@ async def test_a_duplicated_tab_waits_for_the_answer_of_the_first_no_longer_than
             await second.see("ready")
             assert app.session_of(second) is app.session_of(first)
             assert anyio.current_time() - began == pytest.approx(5)
-
-
-# --- signing in -------------------------------------------------------------------------------
-
-
-class Flow(Authorization):
-    """Signs in without asking anyone."""
-
-    def __init__(self, provider: OAuthProvider, **options: Any) -> None:
-        self.state = "the-state"
-
-    def get_authorization_data(self) -> tuple[str, str]:
-        return "https://provider.test/authorize", self.state
-
-
-def signing_in(page: ft.Page) -> None:
-    async def login() -> None:
-        provider = OAuthProvider("id", "secret", "https://a.test", "https://t.test", "/callback")
-        await page.login(provider, authorization=Flow)
-
-    page.add(ft.Button("in", on_click=login))
-
-
-async def _sign_in(client: Client) -> None:
-    await client.click("in")
-    await client.until(lambda: client.calls)
-
-
-async def test_a_sign_in_may_take_its_time() -> None:
-    async with (
-        InProcess(signing_in, oauth_state_timeout_seconds=60) as app,
-        app.connect() as client,
-    ):
-        await _sign_in(client)
-        await anyio.sleep(59)
-        assert app.server.oauth.take("the-state") is not None
-
-
-async def test_a_sign_in_that_takes_too_long_is_forgotten() -> None:
-    async with (
-        InProcess(signing_in, oauth_state_timeout_seconds=60) as app,
-        app.connect() as client,
-    ):
-        await _sign_in(client)
-        await anyio.sleep(61)
-        assert app.server.oauth.take("the-state") is None
-
-
-async def test_a_sign_in_is_forgotten_with_its_session() -> None:
-    async with InProcess(signing_in, oauth_state_timeout_seconds=60) as app:
-        async with app.connect() as client:
-            await _sign_in(client)
-            app.session.close()
-            await client.until(lambda: client.closed)
-        assert app.server.oauth.take("the-state") is None
 
 
 # --- shutdown ---------------------------------------------------------------------------------

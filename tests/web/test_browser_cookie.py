@@ -12,7 +12,7 @@ from starlette.routing import Mount, WebSocketRoute
 
 import flet_anyio
 from flet_anyio import FletApp
-from flet_anyio.server import shut_down_default_server
+from flet_anyio.server import hosted_servers, shut_down
 from flet_anyio.web.browser_cookie import browser_cookie, browsers, mark_browsers, new_browser
 from web.test_app import Socket, blank, client_files
 
@@ -162,7 +162,7 @@ async def test_a_handshake_brings_a_cookie(mount: str, scheme: str, end: str) ->
     (cookie,) = await handshake(app, f"{mount}/ws", scheme=scheme)
     assert cookie.endswith(end)
     assert len(browsers({"cookie": cookie.partition(";")[0]})) == 1
-    await shut_down_default_server()
+    await shut_down(hosted_servers().values())
 
 
 @pytest.mark.anyio
@@ -171,4 +171,4 @@ async def test_a_browser_that_brings_a_name_keeps_it() -> None:
     assert await handshake(app, "/ws", cookie=f"flet_anyio_browser={A}") == []
     (other,) = await handshake(app, "/ws", cookie="flet_anyio_browser=broken")
     assert "broken" not in other
-    await shut_down_default_server()
+    await shut_down(hosted_servers().values())

@@ -65,7 +65,7 @@ class Client(Protocol):
         """Send what waits, then close."""
 
     def oauth_authorize(self, attrs: dict[str, Any]) -> None:
-        """Wait for the callback of a sign-in."""
+        """Wait for the provider to send the user of a sign-in back."""
 
 
 class SessionOwner(Protocol):

@@ -157,9 +157,11 @@ class Page(FletPage):
         redirect_to_page: bool | None = False,
         authorization: type[Authorization] | None = None,
     ) -> Authorization:
-        """Begin an OAuth flow, or sign in with a token that was saved.
+        """Begin to sign in by OAuth, or sign in with a token that was saved.
 
-        `on_login` fires when it is over, also when it failed.
+        `on_login` fires when that is over, also when it failed: with the provider's error, or
+        with "timeout" when the user is not back in time or the provider gives no token in time.
+        Several may be under way at once. One that ends after `logout` changes nothing.
         """
         make_flow: Any = authorization or AuthorizationService
         flow: Authorization = make_flow(
@@ -168,7 +170,7 @@ class Page(FletPage):
         self.session.authorization = flow
         if saved_token is not None:
             await flow.dehydrate_token(saved_token)
-            self._announce(_login_event(self, error="", description=""))
+            self._announce(LoginEvent(error="", error_description="", name="login", control=self))
             return flow
         url, state = flow.get_authorization_data()
         attrs = {"state": state}
@@ -186,22 +188,6 @@ class Page(FletPage):
             await UrlLauncher().launch_url(url)
         return flow
 
-    async def _authorize_callback(self, data: dict[str, str | None]) -> None:
-        flow = self.session.authorization
-        # A callback for another flow than the one that waits says nothing about this user.
-        if flow is None or data.get("state") != getattr(flow, "state", None):
-            return
-        event = _login_event(self, data.get("error"), data.get("error_description"))
-        if not self.web:
-            await self.window.to_front()
-        if not event.error:
-            try:
-                await flow.request_token(data.get("code") or "")
-            except Exception as error:
-                # The provider is another party: what it answers is this flow's result.
-                event.error = str(error)
-        self._announce(event)
-
     def logout(self) -> None:
         """Forget who is signed in, and fire `on_logout`."""
         self.session.authorization = None
@@ -209,7 +195,3 @@ class Page(FletPage):
 
     def _announce(self, event: Any) -> None:
         self.session.post_event(self, event.name, event=event)
-
-
-def _login_event(page: Page, error: str | None, description: str | None) -> LoginEvent:
-    return LoginEvent(name="login", control=page, error=error, error_description=description)

@@ -260,8 +260,7 @@ class _Site:
         return await self._uploads(await self._server()).handle(request)
 
     async def finish_sign_in(self, request: Request) -> Response:
-        server = await self._server()
-        return await FletOAuth(lambda: server.oauth).handle(request)
+        return await FletOAuth(server=await self._server()).handle(request)
 
     async def _server(self) -> Server:
         if self.server is not None:

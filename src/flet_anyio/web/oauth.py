@@ -1,102 +1,128 @@
-"""OAuth flows that wait for the provider to send the user back."""
+"""The route to which a provider sends the user back."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from base64 import b64encode
+from html import escape
 from typing import TYPE_CHECKING
 
-import anyio
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from ..errors import SessionClosed
+from ..server import hosted_servers
+from ..session.sign_in import Callback, Outcome, Refused, SignIn
+from .browser_cookie import browsers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from starlette.datastructures import QueryParams
     from starlette.requests import Request
 
-    from ..session.session import Session
+    from ..server import Server
 
-__all__ = ["FletOAuth", "OAuthFlows"]
+__all__ = ["FletOAuth"]
 
-_SIGNED_IN = """<!doctype html>
+_PAGE = """<!doctype html>
 <html lang="en">
-<head><title>Signed in</title></head>
-<body>
-<p>You are signed in. This window can be closed.</p>
-<script>window.close();</script>
-</body>
+<head><meta charset="utf-8"><title>{title}</title></head>
+<body><p>{text}</p>{script}</body>
 </html>
 """
+_CLOSE = "window.close();"
+_CLOSE_HASH = b64encode(hashlib.sha256(_CLOSE.encode()).digest()).decode()
 
+_SECRETIVE = {
+    # The address of these answers has the state and the code in it.
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_OUR_PAGES = {
+    **_SECRETIVE,
+    "Content-Security-Policy": (
+        f"default-src 'none'; script-src 'sha256-{_CLOSE_HASH}'; frame-ancestors 'none'"
+    ),
+}
 
-@dataclass(frozen=True, slots=True)
-class _Flow:
-    session: Session
-    complete_page_html: str | None
-    complete_page_url: str | None
-
-
-class OAuthFlows:
-    """The flows of one server by their state.
-
-    Each lives in a task of its session: it is gone when its time is up, and with the session.
-    """
-
-    def __init__(self) -> None:
-        self._flows: dict[str, _Flow] = {}
-
-    def begin(self, session: Session, attrs: dict[str, str], timeout: float) -> None:
-        """Wait `timeout` seconds for the callback with `attrs["state"]`."""
-        flow = _Flow(session, attrs.get("completePageHtml"), attrs.get("completePageUrl"))
-        session.tasks.spawn(self._expire, attrs["state"], timeout, name="an OAuth flow")
-        self._flows[attrs["state"]] = flow
-
-    def take(self, state: str) -> _Flow | None:
-        """Return the flow with this state and forget it: a state is good for one callback."""
-        return self._flows.pop(state, None)
-
-    async def _expire(self, state: str, timeout: float) -> None:
-        try:
-            await anyio.sleep(timeout)
-        finally:
-            self._flows.pop(state, None)
+_INVALID = (400, "This is not a sign-in that was begun here, or it has been used.")
+_OVER = (410, "This sign-in is over. Begin again in the app.")
+_FOREIGN = (
+    403,
+    "This sign-in was begun in another browser, or this one keeps no cookies. "
+    "Reload the app's page and begin again.",
+)
+_REFUSALS = {Refused.UNKNOWN: _INVALID, Refused.OVER: _OVER, Refused.FOREIGN: _FOREIGN}
 
 
 class FletOAuth:
     """Handles the request with which a provider sends the user back.
 
-    `flows` are those of the server that runs the app. Default: the event loop's own.
+    Args:
+        server: Runs the sessions that sign in. Default: the event loop's own server.
     """
 
-    def __init__(self, flows: Callable[[], OAuthFlows] | None = None) -> None:
-        self._flows = flows
+    def __init__(self, *, server: Server | None = None) -> None:
+        self._server = server
 
     async def handle(self, request: Request) -> Response:
-        """Finish the flow in its session, then show the page the app chose.
+        """Hand the answer to the sign-in that waits for it, and show how that went.
 
-        Answers 400 when the state is unknown, was used, or its time is up.
+        The sign-in belongs to its session, and goes on when this request is cancelled.
+
+        Answers 400 when the state is unknown or was used, or the provider's answer has neither a
+        code nor an error; 403 when the sign-in was begun in another browser; 405 to anything but
+        GET: whoever only looks at the address does not use it up; 410 when it is over.
         """
-        query = request.query_params
-        flows = self._flows() if self._flows is not None else await _default_flows()
-        flow = flows.take(query.get("state", ""))
-        if flow is None:
-            return PlainTextResponse("Invalid state", status_code=400)
-        names = ("state", "code", "error", "error_description")
-        answer = {name: query.get(name) for name in names}
-        # A child of the session: the browser may close this request before the provider has
-        # answered ours.
-        try:
-            flow.session.run_task(flow.session.page._authorize_callback, answer)
-        except SessionClosed:
-            return PlainTextResponse("The session has ended", status_code=410)
-        if flow.complete_page_url:
-            return RedirectResponse(flow.complete_page_url)
-        return HTMLResponse(flow.complete_page_html or _SIGNED_IN)
+        if request.method != "GET":
+            return _refusal(405, "Method not allowed")
+        callback = _callback(request.query_params)
+        server = self._server or hosted_servers().get(None)
+        if server is None or callback is None:
+            return _refusal(*_INVALID)
+        state = request.query_params.get("state", "")
+        sign_in = server.sign_ins.answer(state, browsers(request.headers), callback)
+        if isinstance(sign_in, Refused):
+            return _refusal(*_REFUSALS[sign_in])
+        if sign_in.complete_page_url:
+            # The app's own page: `on_login` tells it how this goes.
+            return RedirectResponse(sign_in.complete_page_url, 303, _SECRETIVE)
+        await sign_in.over.wait()
+        return _complete(sign_in)
 
 
-async def _default_flows() -> OAuthFlows:
-    # The server is made of the flows, among other things.
-    from ..server import default_server
+def _callback(query: QueryParams) -> Callback | None:
+    code, error = query.get("code", ""), query.get("error") or None
+    if not code and error is None:
+        return None
+    return Callback(code, error, query.get("error_description"))
 
-    return (await default_server()).oauth
+
+def _complete(sign_in: SignIn) -> Response:
+    outcome = sign_in.outcome
+    if outcome is None:
+        return _refusal(*_OVER)
+    if sign_in.complete_page_html:
+        # As upstream, also when it failed: this page may be all that closes the window.
+        return HTMLResponse(sign_in.complete_page_html, headers=_SECRETIVE)
+    return _failure(outcome) if outcome.error is not None else _success()
+
+
+def _success() -> Response:
+    text = "You are signed in. This window can be closed."
+    script = f"<script>{_CLOSE}</script>"
+    return HTMLResponse(_PAGE.format(title="Signed in", text=text, script=script), 200, _OUR_PAGES)
+
+
+def _failure(outcome: Outcome) -> Response:
+    why = ": ".join(part for part in (outcome.error, outcome.description) if part)
+    # The app was told, and may go on: to the provider's server too, this went as it should.
+    return _page(200, "Not signed in", f"You are not signed in. {why}")
+
+
+def _refusal(status: int, text: str) -> Response:
+    return _page(status, "Not signed in", text)
+
+
+def _page(status: int, title: str, text: str) -> Response:
+    # Providers and whoever made the link have a say in the text.
+    content = _PAGE.format(title=title, text=escape(text), script="")
+    return HTMLResponse(content, status, _OUR_PAGES)
