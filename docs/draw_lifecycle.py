@@ -141,6 +141,7 @@ async def everything(page: ft.Page) -> None:
 
     page.render(App)
     page.run_task(a_background_task)
+    session.authorization = object()
     session.oauth_authorize({"state": "a state"})
     await anyio.sleep_forever()
 

@@ -214,9 +214,11 @@ def max_upload_size_setting(given: int | None) -> int | None:
     Raises:
         ValueError: It is not a whole number from 0 up.
     """
-    size = setting(given, "FLET_MAX_UPLOAD_SIZE", int)
+    variable = "FLET_MAX_UPLOAD_SIZE"
+    size = setting(given, variable, int)
     if size is not None and size < 0:
-        raise ValueError(f"max_upload_size must not be negative; got {size}")
+        name = "max_upload_size" if given is not None else variable
+        raise ValueError(f"{name} must not be negative; got {size}")
     return size
 
 
