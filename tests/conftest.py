@@ -15,7 +15,7 @@ from anyio.lowlevel import checkpoint
 from backends import REAL_TIME, backend_options
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
 _HERE = Path(__file__).parent
 _CODE = (str(_HERE), str(_HERE.parent / "src"), str(_HERE.parent / "examples"))
@@ -43,6 +43,14 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith("FLET_") and not name.startswith("FLET_ANYIO_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing is read from or written to the user's cache, by servers of other processes either."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FLET_ANYIO_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture
