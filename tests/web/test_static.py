@@ -51,9 +51,12 @@ VARIABLES = (
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def clean_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FLET_ANYIO_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
 
 
 @pytest.fixture
@@ -100,6 +103,13 @@ def config_of(page: str) -> dict[str, Any]:
     return {key: json.loads(value) for key, value in re.findall(r"flet\.(\w+)=(.*);", script)}
 
 
+def files_url(page: str) -> str:
+    """From where a page loads the client's files."""
+    url = str(config_of(page)["assetBase"])
+    assert re.fullmatch(r"(/.*)?/-/[0-9a-f]{16}/", url)
+    return url
+
+
 def snapshot(root: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
@@ -112,16 +122,17 @@ async def test_page_gets_its_settings(client: Path) -> None:
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/html; charset=utf-8"
     assert response.headers["cache-control"] == "no-cache"
+    files = files_url(response.text)
     assert config_of(response.text) == {
         "pyodide": False,
         "noCdn": True,
         "webRenderer": "auto",
         "routeUrlStrategy": "path",
-        "entrypointBaseUrl": "/",
-        "assetBase": "/",
+        "entrypointBaseUrl": files,
+        "assetBase": files,
         "webSocketEndpoint": "/ws",
-        "canvasKitBaseUrl": "/canvaskit/",
-        "fontFallbackBaseUrl": "assets/fonts/",
+        "canvasKitBaseUrl": f"{files}canvaskit/",
+        "fontFallbackBaseUrl": f"{files}assets/fonts/",
     }
     assert "fletAppConfig" not in response.text
 
@@ -153,9 +164,11 @@ async def test_mount_path(client: Path, proxy_path: str | None, mount: str, base
     page = (await fetch(static, mount.rstrip("/") + "/", mount)).text
     assert f'<base href="{base}">' in page
     config = config_of(page)
-    assert config["entrypointBaseUrl"] == config["assetBase"] == base
+    files = files_url(page)
+    assert re.fullmatch(rf"{re.escape(base)}-/\w+/", files)
+    assert config["entrypointBaseUrl"] == config["assetBase"] == files
     assert config["webSocketEndpoint"] == f"{base}ws"
-    assert config["canvasKitBaseUrl"] == f"{base}canvaskit/"
+    assert config["canvasKitBaseUrl"] == f"{files}canvaskit/"
 
 
 async def test_root_path_of_the_server_counts(client: Path) -> None:
@@ -385,7 +398,9 @@ async def test_other_methods_are_405(client: Path, method: str, url: str) -> Non
 
 
 @pytest.mark.parametrize("url", ["/", "/manifest.json", "/main.dart.js"])
-async def test_head_is_get_without_the_body(client: Path, url: str) -> None:
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+async def test_head_is_get_without_the_body(client: Path, url: str, encoding: str) -> None:
+    (client / "main.dart.js").write_text("// main" * 100)
     static = FletStaticFiles()
     sent: list[Message] = []
 
@@ -396,13 +411,15 @@ async def test_head_is_get_without_the_body(client: Path, url: str) -> None:
         return {"type": "http.request"}
 
     # By hand, because httpx drops the body of such an answer itself.
-    asgi_scope = {"type": "http", "method": "HEAD", "path": url, "root_path": "", "headers": []}
-    await static(asgi_scope, receive, send)
-    got = await fetch(static, url)
+    accept = (b"accept-encoding", encoding.encode())
+    asgi_scope = {"type": "http", "method": "HEAD", "path": url, "root_path": ""}
+    await static(asgi_scope | {"headers": [accept]}, receive, send)
+    async with browse(static) as browser, browser.stream("GET", url, headers=[accept]) as got:
+        content = b"".join([part async for part in got.aiter_raw()])
     assert [message.get("body") for message in sent[1:]] == [b""]
     assert sent[0]["status"] == 200
     assert sorted(sent[0]["headers"]) == sorted(got.headers.raw)
-    assert int(got.headers["content-length"]) == len(got.content) > 0
+    assert int(got.headers["content-length"]) == len(content) > 0
 
 
 @pytest.mark.parametrize("url", ["/", "/store", "/manifest.json", "/assets/FontManifest.json"])
@@ -586,13 +603,14 @@ async def test_the_real_client(assets: Path) -> None:
     assert "<!-- fletAppConfig -->" not in page
     # What comes later in a page overrides what was there: the settings after the defaults.
     assert page.index("var flet = {") < page.index("flet.noCdn=true;")
-    assert page.index("flet.noCdn=true;") < page.index('<script src="python.js">')
+    assert page.index("flet.noCdn=true;") < page.index('python.js">')
     assert (await fetch(static, "/manifest.json")).json()["short_name"] == "Shop"
     fonts = (await fetch(static, "/assets/FontManifest.json")).json()
     roboto = next(font for font in fonts if font["family"] == "Roboto")
     font = await fetch(static, f"/assets/{roboto['fonts'][0]['asset']}")
     assert font.status_code == 200
     for url in re.findall(r'(?:src|href)="([\w./-]+\.\w+)"', page):
+        assert url.startswith("-/") == (url != "manifest.json"), url
         assert (await fetch(static, f"/{url}")).status_code == 200, url
 
 

@@ -1,28 +1,29 @@
-"""Serve the compiled Flet web client, with its start documents filled in per mount path."""
+"""Serve the compiled Flet web client, an app's assets and the page that puts them together."""
 
 from __future__ import annotations
 
-import hashlib
-import html
-import importlib.util
-import json
 import logging
 import os
 import re
 import threading
-from dataclasses import dataclass
+from hashlib import sha256
+from mimetypes import guess_type
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio.to_thread
 from flet.controls.types import RouteUrlStrategy, WebRenderer
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
 from ..settings import flag, setting
+from .client import ClientMissingError, client_dir, client_files
+from .compressed import CompressedFiles
+from .documents import FONT_MANIFEST, INDEX, MANIFEST, Document, Page, base_url
+from .encodings import choose_encoding, worth_compressing
+from .fingerprints import Fingerprints
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,13 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["ClientMissingError", "FletStaticFiles", "client_dir"]
 
 logger = logging.getLogger(__name__)
-
-_INDEX = "index.html"
-_MANIFEST = "manifest.json"
-_FONT_MANIFEST = "assets/FontManifest.json"
-
-# The client's page marks with this comment where the server's settings belong.
-_CONFIG_MARK = "<!-- fletAppConfig -->"
 
 # The root path may hold a part of the URL (`Mount("/{tenant}", ...)`): then visitors choose it.
 # Beyond this many, the oldest are forgotten and made again when asked for.
@@ -58,71 +52,12 @@ _MEDIA_TYPES = {
     ".wasm": "application/wasm",
 }
 
+# Before the name of a file, the version of the client that the page was made for. No app's own
+# files or routes are likely to begin with a dash alone.
+_VERSIONED = re.compile(r"-/([0-9a-f]{16})/(.+)")
 
-class ClientMissingError(RuntimeError):
-    """The compiled web client is not there, so there is no page to serve.
-
-    Attributes:
-        path: Where it was looked for; None when the package `flet-web` is not installed.
-    """
-
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
-        where = "flet-web is not installed" if path is None else f"nothing usable at {path}"
-        super().__init__(
-            f"The Flet web client was not found ({where}). "
-            'Install it with: pip install "flet-anyio[web]", '
-            "or set FLET_WEB_PATH to the directory of a built client."
-        )
-
-
-def client_dir() -> Path:
-    """Find the directory of the compiled web client.
-
-    FLET_WEB_PATH wins; otherwise it is the `web` directory of the installed `flet_web`. That
-    package is located and never imported: importing it would bring in upstream's server.
-
-    Raises:
-        ClientMissingError: There is no such directory.
-    """
-    path = _configured_client() or _packaged_client()
-    if path is None or not path.is_dir():
-        raise ClientMissingError(path)
-    return path
-
-
-def _configured_client() -> Path | None:
-    configured = os.environ.get("FLET_WEB_PATH")
-    return Path(configured).resolve() if configured else None
-
-
-def _packaged_client() -> Path | None:
-    spec = importlib.util.find_spec("flet_web")
-    if spec is None or spec.origin is None:
-        return None
-    return Path(spec.origin).parent / "web"
-
-
-@dataclass(frozen=True)
-class _Document:
-    """A start document with its settings in place, ready to be sent."""
-
-    body: bytes
-    media_type: str
-    etag: str
-
-    @classmethod
-    def of(cls, text: str, media_type: str) -> _Document:
-        body = text.encode("utf-8")
-        return cls(body, media_type, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
-
-    def headers(self) -> dict[str, str]:
-        return {
-            "cache-control": "no-cache",
-            # Written out, because the answer to HEAD has the length and no body.
-            "content-length": str(len(self.body)),
-            "etag": self.etag,
-        }
+_REVALIDATE = "no-cache"
+_FOR_EVER = "public, max-age=31536000, immutable"
 
 
 class FletStaticFiles(StaticFiles):
@@ -131,9 +66,17 @@ class FletStaticFiles(StaticFiles):
     Files come from `assets_dir` first, then from the client's directory. `index.html`,
     `manifest.json` and, with `no_cdn`, `assets/FontManifest.json` are taken from the same places
     and filled in in memory: once per mount path, in a worker thread, and kept as long as this
-    object lives (a changed file is seen after a restart). Nothing is written to disk. A path
-    that names no file gives the start page when it has no extension or ends in `.html`, so that
-    the client can route it, and 404 otherwise.
+    object lives (a changed file is seen after a restart). Nothing is written beside the files.
+    A path that names no file gives the start page when it has no extension or ends in `.html`,
+    so that the client can route it, and 404 otherwise.
+
+    What gets smaller by it is sent compressed to clients that accept it (`CompressedFiles` has
+    the copies); ranges are of the plain file.
+
+    The page loads the client's files from URLs that hold a fingerprint of all of them, and
+    browsers need not ask again for those; for everything else they ask whether it has changed.
+    So a page of a new version loads new files at once, and an app's assets may change at any
+    time.
 
     Cancellation of a request leaves nothing behind. One object may serve several event loops.
 
@@ -172,33 +115,41 @@ class FletStaticFiles(StaticFiles):
         no_cdn: bool | None = None,
         websocket_endpoint_path: str | None = None,
     ) -> None:
+        client = client_dir()
         self._proxy_path = proxy_path or ""
-        self._app_name = app_name
-        self._app_short_name = app_short_name
-        self._app_description = app_description
-        self._web_renderer = _choose(
-            "web_renderer", web_renderer, "FLET_WEB_RENDERER", WebRenderer.AUTO
+        self._page = Page(
+            client=client,
+            find=self._find,
+            app_name=app_name,
+            app_short_name=app_short_name,
+            app_description=app_description,
+            web_renderer=_choose(
+                "web_renderer", web_renderer, "FLET_WEB_RENDERER", WebRenderer.AUTO
+            ).value,
+            route_url_strategy=_choose(
+                "route_url_strategy",
+                route_url_strategy,
+                "FLET_WEB_ROUTE_URL_STRATEGY",
+                RouteUrlStrategy.PATH,
+            ).value,
+            no_cdn=setting(no_cdn, "FLET_WEB_NO_CDN", flag) is not False,
+            websocket_endpoint_path=websocket_endpoint_path or "ws",
         )
-        self._route_url_strategy = _choose(
-            "route_url_strategy",
-            route_url_strategy,
-            "FLET_WEB_ROUTE_URL_STRATEGY",
-            RouteUrlStrategy.PATH,
-        )
-        self._no_cdn = setting(no_cdn, "FLET_WEB_NO_CDN", flag) is not False
-        self._websocket_endpoint_path = websocket_endpoint_path or "ws"
-        self._mounts: dict[str, Mapping[str, _Document]] = {}
+        self._fingerprints = Fingerprints()
+        self._compressed = CompressedFiles()
+        self._mounts: dict[str, Mapping[str, Document]] = {}
         # A thread lock and not anyio's: once we serve it is only taken inside worker threads, and
         # it does not tie this object to one event loop.
         self._mounts_lock = threading.Lock()
 
-        client = client_dir()
         assets = _choose_assets(assets_dir)
         super().__init__(directory=client, html=True)
         if assets is not None:
             self.all_directories.insert(0, assets)
-        if self._find(_INDEX) is None:
+        if self._find(INDEX) is None:
             raise ClientMissingError(client)
+        self._fixed = self._fingerprint_client(client)
+        self._version = self._fingerprint_version()
         # Whatever is wrong with the documents is better told now than to the first visitor.
         self._documents_at(self._proxy_path)
 
@@ -211,19 +162,25 @@ class FletStaticFiles(StaticFiles):
         if scope["method"] not in ("GET", "HEAD"):
             raise HTTPException(405, headers={"Allow": "GET, HEAD"})
         documents = await self._documents(self._proxy_path + scope.get("root_path", ""))
-        name = _INDEX if path == "." else path.replace(os.sep, "/")
+        name = INDEX if path == "." else path.replace(os.sep, "/")
+        versioned = _VERSIONED.fullmatch(name)
+        version, name = versioned.groups() if versioned else (None, name)
         if name in documents:
-            return self._document_response(documents[name], scope)
+            fixed = version == self._version and name == FONT_MANIFEST
+            return self._document_response(documents[name], scope, fixed=fixed)
+        is_route = versioned is None and _is_route(path)
         try:
-            response = await super().get_response(path, scope)
+            response = await super().get_response(name.replace("/", os.sep), scope)
         except HTTPException as error:
-            if error.status_code != 404 or not _is_route(path):
+            if error.status_code != 404 or not is_route:
                 raise
         else:
+            if isinstance(response, FileResponse) and response.status_code == 200:
+                return await self._represent(response, scope, name, version)
             # An app may ship a 404.html, which starlette returns instead of raising.
-            if response.status_code != 404 or not _is_route(path):
+            if response.status_code != 404 or not is_route:
                 return response
-        return self._document_response(documents[_INDEX], scope)
+        return self._document_response(documents[INDEX], scope, fixed=False)
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
         """Find a file, the app's before the client's. See starlette's `StaticFiles`."""
@@ -237,90 +194,107 @@ class FletStaticFiles(StaticFiles):
         scope: Scope,
         status_code: int = 200,
     ) -> Response:
-        """Answer with a file. See starlette's `StaticFiles`."""
-        response = super().file_response(full_path, stat_result, scope, status_code)
-        media_type = _MEDIA_TYPES.get(os.path.splitext(full_path)[1].lower())
-        if media_type is not None and "content-type" in response.headers:
-            charset = "; charset=utf-8" if media_type.startswith("text/") else ""
-            response.headers["content-type"] = media_type + charset
-        return response
+        """The plain file. `get_response` makes of it what the client is sent."""
+        return FileResponse(full_path, status_code=status_code, stat_result=stat_result)
 
-    def _document_response(self, document: _Document, scope: Scope) -> Response:
-        body = b"" if scope["method"] == "HEAD" else document.body
-        response = Response(body, headers=document.headers(), media_type=document.media_type)
-        if self.is_not_modified(response.headers, Headers(scope=scope)):
+    async def _represent(
+        self, plain: FileResponse, scope: Scope, name: str, version: str | None
+    ) -> Response:
+        """The answer that has a file in the encoding that suits the client."""
+        request = Headers(scope=scope)
+        path, found = Path(plain.path), plain.stat_result
+        assert found is not None
+        content = await self._fingerprint(path, found)
+        fixed = version == self._version and self._fixed.get(name) == content
+        headers = {
+            "cache-control": _FOR_EVER if fixed else _REVALIDATE,
+            "etag": f'"{content}"',
+            "last-modified": plain.headers["last-modified"],
+        }
+        if worth_compressing(path.name, found.st_size):
+            headers["vary"] = "Accept-Encoding"
+            encoding = choose_encoding(request.get("accept-encoding", ""))
+            # Ranges are of the plain file; those of a copy would change with its level.
+            if encoding is not None and "range" not in request:
+                copy = await self._compressed.get(path, content, encoding)
+                if copy is not None:
+                    path, found = copy.path, copy.stat_result
+                    headers["etag"] = f'"{content}-{encoding.name}{copy.level}"'
+                    headers["content-encoding"] = encoding.name
+                    headers["accept-ranges"] = "none"
+        media_type = _media_type(plain.path)
+        response = FileResponse(path, headers=headers, stat_result=found, media_type=media_type)
+        return self._unless_not_modified(response, request)
+
+    async def _fingerprint(self, path: Path, found: os.stat_result) -> str:
+        try:
+            return await anyio.to_thread.run_sync(self._fingerprints.of, path, found)
+        except OSError:
+            # It went since it was found, or cannot be read.
+            raise HTTPException(404) from None
+
+    def _document_response(self, document: Document, scope: Scope, *, fixed: bool) -> Response:
+        request = Headers(scope=scope)
+        encoding = choose_encoding(request.get("accept-encoding", ""))
+        encoding = encoding if encoding in document.bodies else None
+        body = document.bodies[encoding]
+        suffix = "" if encoding is None else f"-{encoding.name}"
+        headers = {
+            "cache-control": _FOR_EVER if fixed else _REVALIDATE,
+            # Written out, because the answer to HEAD has the length and no body.
+            "content-length": str(len(body)),
+            "etag": f'"{document.fingerprint}{suffix}"',
+            "vary": "Accept-Encoding",
+        }
+        if encoding is not None:
+            headers["content-encoding"] = encoding.name
+        sent = b"" if scope["method"] == "HEAD" else body
+        response = Response(sent, headers=headers, media_type=document.media_type)
+        return self._unless_not_modified(response, request)
+
+    def _unless_not_modified(self, response: Response, request: Headers) -> Response:
+        if self.is_not_modified(response.headers, request):
             return NotModifiedResponse(response.headers)
         return response
 
-    async def _documents(self, mount_path: str) -> Mapping[str, _Document]:
+    async def _documents(self, mount_path: str) -> Mapping[str, Document]:
         documents = self._mounts.get(mount_path)
         if documents is None:
             documents = await anyio.to_thread.run_sync(self._documents_at, mount_path)
         return documents
 
-    def _documents_at(self, mount_path: str) -> Mapping[str, _Document]:
+    def _documents_at(self, mount_path: str) -> Mapping[str, Document]:
         with self._mounts_lock:
             documents = self._mounts.get(mount_path)
             if documents is None:
-                documents = self._build(_base_url(mount_path))
+                files = f"-/{self._version}/"
+                documents = self._page.documents(base_url(mount_path), files, self._fixed)
                 while len(self._mounts) >= _MAX_MOUNTS:
                     del self._mounts[next(iter(self._mounts))]
                 self._mounts[mount_path] = documents
             return documents
-
-    def _build(self, base_url: str) -> Mapping[str, _Document]:
-        documents = {_INDEX: _Document.of(self._index(base_url), "text/html")}
-        if (path := self._find(_MANIFEST)) is not None:
-            documents[_MANIFEST] = _json_document(self._manifest(_read_json(path)))
-        if self._no_cdn and (path := self._find(_FONT_MANIFEST)) is not None:
-            documents[_FONT_MANIFEST] = _json_document(_with_roboto(_read_json(path)))
-        return documents
 
     def _find(self, name: str) -> Path | None:
         """Locate a file as a request for it would, so that the same rules on symlinks hold."""
         full_path, stat_result = self.lookup_path(name)
         return None if stat_result is None else Path(full_path)
 
-    def _index(self, base_url: str) -> str:
-        path = self._find(_INDEX)
-        if path is None:
-            raise ClientMissingError(Path(str(self.directory)))
-        page = path.read_text(encoding="utf-8")
-        if _CONFIG_MARK not in page:
-            logger.warning("%s has no comment %r: the client gets no settings", path, _CONFIG_MARK)
-        page = _set_base_href(page, base_url)
-        page = page.replace(_CONFIG_MARK, _config_script(self._config(base_url)))
-        if self._app_name:
-            page = _set_title(page, self._app_name)
-            page = _set_meta(page, "apple-mobile-web-app-title", self._app_name)
-        if self._app_description:
-            page = _set_meta(page, "description", self._app_description)
-        return page
+    def _fingerprint_client(self, client: Path) -> dict[str, str]:
+        """The client's files that the app has none of its own for, and what is in them."""
+        fixed = {}
+        for name in client_files(client):
+            if name in (INDEX, MANIFEST):  # what is in them is relative to where they are
+                continue
+            full_path, found = self.lookup_path(name)
+            if found is not None and os.path.realpath(client / name) == full_path:
+                fixed[name] = self._fingerprints.of(full_path, found)
+        return fixed
 
-    def _config(self, base_url: str) -> dict[str, Any]:
-        endpoint = self._websocket_endpoint_path
-        config: dict[str, Any] = {
-            # A page made by `flet build web` asks for Python in the browser.
-            "pyodide": False,
-            "noCdn": self._no_cdn,
-            "webRenderer": self._web_renderer.value,
-            "routeUrlStrategy": self._route_url_strategy.value,
-            "entrypointBaseUrl": base_url,
-            "assetBase": base_url,
-            "webSocketEndpoint": endpoint if endpoint.startswith("/") else base_url + endpoint,
-        }
-        if self._no_cdn:
-            config["canvasKitBaseUrl"] = f"{base_url}canvaskit/"
-            config["fontFallbackBaseUrl"] = "assets/fonts/"
-        return config
-
-    def _manifest(self, manifest: dict[str, Any]) -> dict[str, Any]:
-        wanted = {
-            "name": self._app_name,
-            "short_name": self._app_short_name or self._app_name,
-            "description": self._app_description,
-        }
-        return manifest | {key: value for key, value in wanted.items() if value}
+    def _fingerprint_version(self) -> str:
+        """Changes with anything that browsers are told to keep for ever."""
+        fonts = self._page.font_manifest()
+        whole = (sorted(self._fixed.items()), fonts and fonts.fingerprint)
+        return sha256(repr(whole).encode()).hexdigest()[:16]
 
 
 def _choose(name: str, given: _E | str | None, variable: str, default: _E) -> _E:
@@ -352,64 +326,6 @@ def _is_route(path: str) -> bool:
     return os.path.splitext(path)[1].lower() in ("", ".html")
 
 
-def _base_url(mount_path: str) -> str:
-    # Quoted, because a root path comes decoded; "%" stays, because a proxy path is written by
-    # hand as it stands in URLs. Empty segments go: "//host/" would name another server.
-    segments = [segment for segment in mount_path.strip().split("/") if segment]
-    return "".join(f"/{quote(segment, safe='%:@!$&()*+,;=')}" for segment in segments) + "/"
-
-
-def _config_script(config: Mapping[str, Any]) -> str:
-    lines = (f"flet.{key}={_js(value)};" for key, value in config.items())
-    return "\n".join(("<script>", *lines, "</script>"))
-
-
-def _js(value: object) -> str:
-    # An HTML parser looks for "</script" and "<!--" before any JavaScript is read. JSON's default
-    # of pure ASCII takes care of U+2028 and U+2029.
-    return json.dumps(value).replace("<", "\\u003c")
-
-
-# Replacements below are functions: in a replacement string re would expand a visitor's or an
-# author's backslashes.
-_BASE_HREF = re.compile(r"""(<base\b[^>]*?\bhref\s*=\s*)("[^"]*"|'[^']*')""", re.IGNORECASE)
-_TITLE = re.compile(r"(<title\b[^>]*>).*?(</title\s*>)", re.IGNORECASE | re.DOTALL)
-_META = re.compile(r"""<meta\b(?:"[^"]*"|'[^']*'|[^'">])*>""", re.IGNORECASE)
-_CONTENT = re.compile(r"""(\bcontent\s*=\s*)("[^"]*"|'[^']*')""", re.IGNORECASE)
-
-
-def _set_base_href(page: str, base_url: str) -> str:
-    return _BASE_HREF.sub(lambda m: f'{m[1]}"{html.escape(base_url)}"', page, count=1)
-
-
-def _set_title(page: str, title: str) -> str:
-    return _TITLE.sub(lambda m: f"{m[1]}{html.escape(title)}{m[2]}", page, count=1)
-
-
-def _set_meta(page: str, name: str, content: str) -> str:
-    named = re.compile(rf"""\bname\s*=\s*(["']){re.escape(name)}\1""", re.IGNORECASE)
-
-    def replace(tag: re.Match[str]) -> str:
-        if not named.search(tag[0]):
-            return tag[0]
-        return _CONTENT.sub(lambda m: f'{m[1]}"{html.escape(content)}"', tag[0], count=1)
-
-    return _META.sub(replace, page)
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from error
-
-
-def _json_document(value: object) -> _Document:
-    return _Document.of(json.dumps(value, ensure_ascii=False), "application/json")
-
-
-def _with_roboto(fonts: list[Any]) -> list[Any]:
-    # Material's default font; the engine would fetch it from Google unless the manifest has it.
-    if any(font.get("family") == "Roboto" for font in fonts):
-        return fonts
-    return [*fonts, {"family": "Roboto", "fonts": [{"asset": "fonts/roboto.woff2"}]}]
+def _media_type(path: str | os.PathLike[str]) -> str:
+    known = _MEDIA_TYPES.get(os.path.splitext(path)[1].lower())
+    return known or guess_type(path)[0] or "application/octet-stream"
