@@ -40,6 +40,7 @@ __all__ = [
     "find_chromium",
     "launch",
     "open_context",
+    "open_profile",
     "share",
 ]
 
@@ -98,6 +99,19 @@ def open_context(
 
     context.route(is_offsite, abort)
     return context
+
+
+def open_profile(playwright: Playwright, folder: Path) -> BrowserContext:
+    """A browser with its profile in `folder`, where it keeps a cache as users' browsers do.
+
+    It reaches 127.0.0.1 only: by its own settings, as Playwright's routes would turn off the cache.
+    """
+    return playwright.chromium.launch_persistent_context(
+        folder,
+        executable_path=find_chromium(playwright),
+        headless=True,
+        args=[*_ARGUMENTS, "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
+    )
 
 
 @dataclass(frozen=True)
