@@ -130,11 +130,11 @@ class Program:
 
 
 @contextmanager
-def running(name: str, *, app: str = "app", **settings: float) -> Iterator[Program]:
+def running(name: str, *arguments: str, app: str = "app", **settings: float) -> Iterator[Program]:
     """Run one of COMMANDS. `write_timeout`, `grace`, `bytes`, `stuck` are for `served_app`."""
     environment = dict(os.environ)
     environment |= {f"FLET_ANYIO_TEST_{key.upper()}": str(value) for key, value in settings.items()}
-    command = [re.sub(r":app$", f":{app}", word) for word in COMMANDS[name]]
+    command = [re.sub(r":app$", f":{app}", word) for word in (*COMMANDS[name], *arguments)]
     with subprocess.Popen(
         command,
         cwd=_HERE,

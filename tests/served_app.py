@@ -1,6 +1,7 @@
 """An app for tests of servers, which run it in a process of its own.
 
-Its page is as large as FLET_ANYIO_TEST_BYTES says. `/state` tells how the process is, `/end`
+Its page is as large as FLET_ANYIO_TEST_BYTES says. With FLET_UPLOAD_DIR set, it says where a file
+may be uploaded. `/state` tells how the process is, `/end`
 ends all sessions. As a program, `python served_app.py BACKEND [uvloop]` serves it by
 `flet_anyio.serve` alone, and leaves when SIGTERM cancels that.
 """
@@ -39,6 +40,8 @@ def main(page: ft.Page) -> None:
     page.on_disconnect = lambda: _say("disconnected")
     page.on_close = _stay if os.environ.get("FLET_ANYIO_TEST_STUCK") else lambda: _say("closed")
     page.add(ft.Text("x" * _SIZE))
+    if os.environ.get("FLET_UPLOAD_DIR"):
+        _say(page.get_upload_url("file", 60))
 
 
 async def _stay() -> None:

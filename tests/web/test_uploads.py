@@ -33,7 +33,7 @@ from flet_anyio import FletUpload, Limits
 from flet_anyio.server import Server
 from flet_anyio.session.lifecycle import Reason
 from flet_anyio.testing import InProcess
-from flet_anyio.web import uploads
+from flet_anyio.web import upload_body, uploads
 from flet_anyio.web.grants import GrantSigner
 from flet_anyio.web.storage import PartialFile
 from waiting import reached
@@ -120,7 +120,7 @@ async def test_chunks_are_joined_in_order(
             await checkpoint()
             yield b"%02d" % number
 
-    monkeypatch.setattr(uploads, "_BLOCK", block)
+    monkeypatch.setattr(upload_body, "_BLOCK", block)
     response = await put(upload_to(folder, max_upload_size=100), sign("a"), body())
     assert response.status_code == 200
     assert (folder / "a").read_bytes() == b"".join(b"%02d" % number for number in range(50))
@@ -460,7 +460,7 @@ async def test_cancelled_from_the_start(folder: Path) -> None:
 
 
 async def test_cancelled_at_every_chunk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "_BLOCK", 2)
+    monkeypatch.setattr(upload_body, "_BLOCK", 2)
     for stop in range(4):
         with anyio.CancelScope() as scope:
             receive = cancelling(scope, stop, chunks(b"1", b"2", b"3", b"4"))

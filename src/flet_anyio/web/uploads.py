@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
 import threading
 from contextlib import aclosing, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
-import anyio.to_thread
+from anyio.to_thread import run_sync
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -21,9 +20,10 @@ from ..transports.asgi import full_path
 from .grants import GrantSigner
 from .refusal import UploadRefused
 from .storage import PartialFile, free_space, sweep
+from .upload_body import UploadBody
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from collections.abc import AsyncGenerator
 
     from starlette.requests import Request
 
@@ -32,10 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["FletUpload", "max_upload_size_setting"]
 
 logger = logging.getLogger(__name__)
-
-# Bytes that are gathered before a thread writes them: a switch of threads costs as much as
-# writing some ten kilobytes.
-_BLOCK = 256 * 1024
 
 # Seconds that a failed upload may spend on removing its partial file.
 _CLEANUP_TIMEOUT = 5
@@ -113,40 +109,34 @@ class FletUpload:
 
     async def _accept(self, request: Request, server: Server) -> None:
         grant = self._signer.read(request.query_params.get("grant"), full_path(request.scope))
-        announced = _announced_size(request)
-        most = min((size for size in (grant.max_size, self._max_upload_size) if size), default=None)
-        _check_size(announced or 0, most)
-        with server.uploads.admit(grant, announced or 0) as take:
-            size = 0
-
-            def count(more: int) -> None:
-                nonlocal size
-                size += more
-                _check_size(size, most)
-                take(more)
-
-            timeout = server.limits.upload_timeout
-            run = functools.partial(anyio.to_thread.run_sync, limiter=server.uploads.threads)
-            _check_room(announced or 0, await run(free_space, self._upload_dir))
+        bounds = [size for size in (grant.max_size, self._max_upload_size) if size]
+        timeout = server.limits.upload_timeout
+        body = UploadBody(request, most=min(bounds, default=None), timeout=timeout)
+        threads = server.uploads.threads
+        with server.uploads.admit(grant, body.announced) as take:
+            await self._check_room(body.announced, threads)
             async with (
-                _partial_file(self._upload_dir, grant.file_name, run) as file,
-                aclosing(_blocks(request, timeout, count)) as blocks,
+                _stored(PartialFile(self._upload_dir, grant.file_name), threads) as file,
+                aclosing(body.blocks(take)) as blocks,
             ):
                 async for block in blocks:
-                    await run(file.write, block)
-                if announced not in (None, size):
-                    raise UploadRefused(400, "The upload ended early. Send it again.")
+                    await run_sync(file.write, block, limiter=threads)
+
+    async def _check_room(self, announced: int, threads: anyio.CapacityLimiter) -> None:
+        """Say at once what a disk would say once it is full, and others suffer."""
+        free = await run_sync(free_space, self._upload_dir, limiter=threads)
+        if free is not None and announced > free:
+            raise UploadRefused(507, "There is no room for this file on the server.")
 
 
 @asynccontextmanager
-async def _partial_file(root: str, name: str, run: Any) -> AsyncGenerator[PartialFile]:
-    """Open a file under `root`. It gets there when the block ends with no error, else not."""
-    file = PartialFile(root, name)
+async def _stored(file: PartialFile, threads: anyio.CapacityLimiter) -> AsyncGenerator[PartialFile]:
+    """Open a file. It gets its place when the block ends with no error, and else leaves nothing."""
     try:
-        await run(file.open)
+        await run_sync(file.open, limiter=threads)
         yield file
         # One thread call, so that no cancellation falls between writing out and replacing.
-        await run(file.commit)
+        await run_sync(file.commit, limiter=threads)
     except BaseException:
         await _discard(file)
         raise
@@ -156,56 +146,20 @@ async def _discard(file: PartialFile) -> None:
     with anyio.move_on_after(_CLEANUP_TIMEOUT, shield=True) as scope:
         # Abandonable, or the time-out could not end the wait; the thread then still does its
         # work. Not one of the few that write: those may all be stuck.
-        await anyio.to_thread.run_sync(file.discard, abandon_on_cancel=True)
+        await run_sync(file.discard, abandon_on_cancel=True)
     if scope.cancelled_caught:
         logger.warning("removing a partial upload takes long; not waiting for it")
-
-
-async def _blocks(
-    request: Request, timeout: float | None, count: Callable[[int], None]
-) -> AsyncGenerator[bytearray]:
-    """Yield the body in blocks; tell `count` of bytes as soon as they come."""
-    block = bytearray()
-    async with aclosing(request.stream()) as body:
-        while chunk := await _next_chunk(body, timeout):
-            count(len(chunk))
-            block += chunk
-            if len(block) >= _BLOCK:
-                yield block
-                block = bytearray()
-    if block:
-        yield block
-
-
-async def _next_chunk(body: AsyncIterator[bytes], timeout: float | None) -> bytes:
-    """Wait for bytes; none are the end."""
-    with anyio.move_on_after(timeout):
-        async for chunk in body:
-            if chunk:
-                return chunk
-        return b""
-    raise UploadRefused(408, f"No byte came for {timeout:g} s. Send the file again.")
 
 
 async def _sweep(folder: str) -> None:
     stop = threading.Event()
     try:
-        await anyio.to_thread.run_sync(sweep, folder, stop, abandon_on_cancel=True)
+        await run_sync(sweep, folder, stop, abandon_on_cancel=True)
     except Exception:
         # The server, whose task this is, does without.
         logger.exception("sweeping %s for partial uploads failed", folder)
     finally:
         stop.set()
-
-
-def _check_size(size: int, most: int | None) -> None:
-    if most is not None and size > most:
-        raise UploadRefused(413, f"The file is larger than {most} bytes. Choose a smaller one.")
-
-
-def _check_room(announced: int, free: int | None) -> None:
-    if free is not None and announced > free:
-        raise UploadRefused(507, "There is no room for this file on the server.")
 
 
 def max_upload_size_setting(given: int | None) -> int | None:
@@ -220,13 +174,3 @@ def max_upload_size_setting(given: int | None) -> int | None:
         name = "max_upload_size" if given is not None else variable
         raise ValueError(f"{name} must not be negative; got {size}")
     return size
-
-
-def _announced_size(request: Request) -> int | None:
-    text = request.headers.get("content-length")
-    if text is None:
-        return None
-    # No file has a size of more digits, and Python refuses to convert some thousands of them.
-    if not (text.isascii() and text.isdecimal() and len(text) <= 20):
-        raise UploadRefused(400, "Invalid Content-Length")
-    return int(text)
