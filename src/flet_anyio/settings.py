@@ -18,6 +18,7 @@ __all__ = [
     "address",
     "endpoint",
     "flag",
+    "largest_upload",
     "log_level",
     "oauth_state_timeout",
     "seconds",
@@ -96,6 +97,17 @@ def oauth_state_timeout(value: float | None) -> float:
     return seconds("oauth_state_timeout_seconds", value, "FLET_OAUTH_STATE_TIMEOUT", 600)
 
 
+def largest_upload(value: int | None) -> int | None:
+    """Return the bytes that an uploaded file may have; 0 or None is no limit.
+
+    Raises:
+        ValueError: `value`, or FLET_MAX_UPLOAD_SIZE, is no whole number from 0 up.
+    """
+    if value is not None and value < 0:
+        raise ValueError(f"max_upload_size must be 0 or more bytes, not {value!r}")
+    return setting(value, "FLET_MAX_UPLOAD_SIZE", _bytes)
+
+
 def endpoint(value: str | None, variable: str, default: str) -> str:
     """Return the path of a route, relative to the app, without slashes at its ends.
 
@@ -128,6 +140,13 @@ def _seconds(text: str) -> float:
     number = float(text)
     if not math.isfinite(number) or number < 0:
         raise ValueError("expected 0 or more seconds")
+    return number
+
+
+def _bytes(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError("expected 0 or more bytes")
     return number
 
 

@@ -20,14 +20,14 @@ from ..flet_app import FletApp
 from ..limits import Limits
 from ..server import Server, hosted_server, hosted_servers
 from ..session.threads import sync_handlers_setting
-from ..settings import endpoint, oauth_state_timeout, session_timeout, setting
+from ..settings import endpoint, largest_upload, oauth_state_timeout, session_timeout, setting
 from ..transports.asgi import refuse as answer
 from ..wire.codes import CloseCode
 from .browser_cookie import mark_browsers
 from .oauth import FletOAuth
 from .origin import Origins
 from .static import FletStaticFiles
-from .uploads import FletUpload, max_upload_size_setting
+from .uploads import FletUpload
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -143,7 +143,7 @@ def app(
         session_timeout_seconds=session_timeout(session_timeout_seconds),
         oauth_state_timeout_seconds=oauth_state_timeout(oauth_state_timeout_seconds),
         upload_path=endpoint(upload_endpoint_path, "FLET_UPLOAD_HANDLER_ENDPOINT", "upload"),
-        max_upload_size=max_upload_size_setting(max_upload_size),
+        max_upload_size=largest_upload(max_upload_size),
         proxy_path=proxy_path,
         secret_key=setting(secret_key, "FLET_SECRET_KEY", str),
         sync_handlers=sync_handlers_setting(sync_handlers),

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from ..server import default_server
-from ..settings import setting
+from ..settings import largest_upload, setting
 from ..transports.asgi import full_path
 from .grants import GrantSigner
 from .refusal import UploadRefused
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from ..server import Server
 
-__all__ = ["FletUpload", "max_upload_size_setting"]
+__all__ = ["FletUpload"]
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class FletUpload:
         if not os.fspath(upload_dir):
             raise ValueError("upload_dir must not be empty")
         self._upload_dir = os.path.abspath(upload_dir)
-        self._max_upload_size = max_upload_size_setting(max_upload_size)
+        self._max_upload_size = largest_upload(max_upload_size)
         self._signer = GrantSigner(setting(secret_key, "FLET_SECRET_KEY", str) or "")
         self._server = server
 
@@ -160,17 +160,3 @@ async def _sweep(folder: str) -> None:
         logger.exception("sweeping %s for partial uploads failed", folder)
     finally:
         stop.set()
-
-
-def max_upload_size_setting(given: int | None) -> int | None:
-    """Return the bytes that a file may have, from the argument or FLET_MAX_UPLOAD_SIZE.
-
-    Raises:
-        ValueError: It is not a whole number from 0 up.
-    """
-    variable = "FLET_MAX_UPLOAD_SIZE"
-    size = setting(given, variable, int)
-    if size is not None and size < 0:
-        name = "max_upload_size" if given is not None else variable
-        raise ValueError(f"{name} must not be negative; got {size}")
-    return size
