@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -176,6 +177,33 @@ def test_a_link_at_the_destination_is_replaced_and_not_written_through(
     file.commit()
     assert (tmp_path / "good").read_bytes() == b"good"
     assert (folder / "a").read_bytes() == b"new"
+
+
+@pytest.mark.skipif(not storage._AT, reason="folders cannot be flushed there")
+def test_a_file_is_on_the_disk_before_it_replaces_another(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+
+    def noted(name: str) -> None:
+        call = getattr(os, name)
+
+        def note(*args: Any, **kwargs: Any) -> Any:
+            kind = "folder" if name == "fsync" and stat.S_ISDIR(os.fstat(args[0]).st_mode) else ""
+            steps.append(f"{name} {kind}".strip())
+            return call(*args, **kwargs)
+
+        monkeypatch.setattr(os, name, note)
+
+    for name in ("write", "fsync", "replace"):
+        noted(name)
+    store(folder, "a", b"12345")
+    assert steps == ["write", "fsync", "replace", "fsync folder"]
+    # A large one on the way, too.
+    monkeypatch.setattr(storage, "_FLUSHED", 4)
+    steps.clear()
+    store(folder, "a", b"12345")
+    assert steps == ["write", "fsync", "fsync", "replace", "fsync folder"]
 
 
 # What is left

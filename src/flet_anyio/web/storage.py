@@ -36,6 +36,10 @@ _MAX_SEGMENT = 255
 # upload that had made it and failed.
 _ATTEMPTS = 5
 
+# Bytes after which the disk is waited for: left to the end, a large file would take it minutes
+# in which nothing is heard of, and proxies give up.
+_FLUSHED = 64 * 1024 * 1024
+
 _PARTIAL = re.compile(r"\.flet-[0-9a-f]{32}\.part")
 
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -81,6 +85,7 @@ class PartialFile:
         self._target = ""
         self._folder: _Folder | None = None
         self._fd: int | None = None
+        self._unflushed = 0
         self._made: list[str] = []
         self._over = False
         self._lock = threading.Lock()
@@ -114,7 +119,12 @@ class PartialFile:
         rest = memoryview(data)
         with self._lock, _refusals():
             while rest and self._fd is not None:
-                rest = rest[os.write(self._fd, rest) :]
+                written = os.write(self._fd, rest)
+                rest = rest[written:]
+                self._unflushed += written
+                if self._unflushed >= _FLUSHED:
+                    os.fsync(self._fd)
+                    self._unflushed = 0
 
     def commit(self) -> None:
         """Put the file in the place of the earlier one, in one step.
