@@ -134,3 +134,15 @@ async def test_shutdown_goes_on_when_it_is_cancelled() -> None:
             scope.cancel()
             await app_manager.shutdown()
         assert log == ["closed"]
+
+
+async def test_start_guards_hypercorns_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = pytest.importorskip("hypercorn.trio.run")
+
+    class Plain:
+        pass
+
+    monkeypatch.setattr(worker, "TCPServer", Plain)
+    await app_manager.start()
+    assert worker.TCPServer is not Plain
+    assert issubclass(worker.TCPServer, Plain)

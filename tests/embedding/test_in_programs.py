@@ -1,0 +1,107 @@
+"""`serve` as a child of a program that goes on without it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import flet as ft
+import pytest
+from anyio.lowlevel import checkpoint
+
+import flet_anyio
+from visits import visit_url
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskStatus
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.usefixtures("hypercorn_runs")]
+
+
+class Part:
+    """A server as a part of a program, with a scope to end it."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self.scope = anyio.CancelScope()
+        self.returned = anyio.Event()
+
+    async def run(self, *, task_status: TaskStatus[str]) -> None:
+        with self.scope:
+            await flet_anyio.serve(self._app, port=0, task_status=task_status)
+        self.returned.set()
+
+
+def page_with(log: list[str]) -> Any:
+    async def last_words() -> None:
+        await checkpoint()
+        log.append("closed")
+
+    async def main(page: ft.Page) -> None:
+        page.on_close = last_words
+        page.add(ft.Text("hello"))
+        try:
+            await anyio.sleep_forever()
+        finally:
+            log.append("main ended")
+
+    return main
+
+
+async def test_a_server_that_is_cancelled_ends_in_order_and_the_program_goes_on() -> None:
+    log: list[str] = []
+    part = Part(page_with(log))
+    async with anyio.create_task_group() as tasks:
+        url = await tasks.start(part.run)
+        tasks.start_soon(anyio.sleep_forever)
+        async with visit_url(f"{url}ws") as client:
+            await client.see("hello")
+            part.scope.cancel()
+            await client.until(lambda: client.closed)
+            assert client.transport.close_code == 1012
+        with anyio.fail_after(5):
+            await part.returned.wait()
+        assert log == ["main ended", "closed"]
+        # The rest of the program is as it was, and may serve again.
+        assert not tasks.cancel_scope.cancel_called
+        again = Part(page_with(log))
+        url = await tasks.start(again.run)
+        async with visit_url(f"{url}ws") as client:
+            await client.see("hello")
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_program_that_fails_takes_the_server_with_it_in_order() -> None:
+    log: list[str] = []
+    fail = anyio.Event()
+
+    async def other_part() -> None:
+        await fail.wait()
+        raise OSError("no disk")
+
+    async with anyio.create_task_group() as visits:
+        left = anyio.Event()
+
+        async def visit(url: str) -> None:
+            async with visit_url(f"{url}ws") as client:
+                await client.see("hello")
+                fail.set()
+                await client.until(lambda: client.closed)
+                assert client.transport.close_code == 1012
+                left.set()
+
+        with pytest.RaisesGroup(pytest.RaisesExc(OSError, match="no disk")):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(other_part)
+                visits.start_soon(visit, await tasks.start(Part(page_with(log)).run))
+        assert log == ["main ended", "closed"]
+        await left.wait()
+
+
+async def test_the_url_comes_when_clients_may_connect() -> None:
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            url = await tasks.start(Part(page_with([])).run)
+            async with visit_url(f"{url}ws") as client:
+                await client.see("hello")
+        tasks.cancel_scope.cancel()
