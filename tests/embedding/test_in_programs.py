@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import flet as ft
+import httpx
 import pytest
 from anyio.lowlevel import checkpoint
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 import flet_anyio
 from visits import visit_url
@@ -105,3 +108,54 @@ async def test_the_url_comes_when_clients_may_connect() -> None:
             async with visit_url(f"{url}ws") as client:
                 await client.see("hello")
         tasks.cancel_scope.cancel()
+
+
+class Wrapped:
+    """An ASGI app that nobody takes for one of Flet's."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._app(scope, receive, send)
+
+
+def as_it_is(main: Any) -> Any:
+    return main
+
+
+def wrapped(main: Any) -> Any:
+    return Wrapped(flet_anyio.app(main))
+
+
+def mounted(main: Any) -> Any:
+    return Starlette(routes=[Mount("/", flet_anyio.app(main))])
+
+
+@pytest.mark.parametrize("made", [as_it_is, wrapped, mounted])
+async def test_requests_are_answered_until_the_last_session_has_ended(made: Any) -> None:
+    closing, go_on, closed = anyio.Event(), anyio.Event(), anyio.Event()
+
+    async def last_words() -> None:
+        closing.set()
+        await go_on.wait()
+        closed.set()
+
+    def main(page: ft.Page) -> None:
+        page.on_close = last_words
+        page.add(ft.Text("hello"))
+
+    part = Part(made(main))
+    async with anyio.create_task_group() as tasks, httpx.AsyncClient() as http:
+        url = await tasks.start(part.run)
+        async with visit_url(f"{url}ws") as client:
+            await client.see("hello")
+        assert (await http.get(f"{url}-/ready")).status_code == 200
+        part.scope.cancel()
+        with anyio.fail_after(5):
+            await closing.wait()
+            assert (await http.get(f"{url}-/ready")).status_code == 503
+            assert not part.returned.is_set()
+            go_on.set()
+            await part.returned.wait()
+        assert closed.is_set()
