@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+from pathlib import Path
 
 import anyio
 import pytest
@@ -75,3 +76,13 @@ class TestStandIn:
 
     async def test_functions_run_in_threads(self) -> None:
         assert await FletAsyncio.to_thread(lambda a, b: a + b, 1, 2) == 3
+
+
+def test_signing_in_uses_no_asyncio() -> None:
+    """Flet exchanges codes by httpx, which runs on either backend; nothing of it is replaced."""
+    import flet.auth
+
+    folder = Path(flet.auth.__file__).parent
+    sources = {path.name: path.read_text() for path in folder.rglob("*.py")}
+    assert "authorization_service.py" in sources
+    assert [name for name, source in sources.items() if "asyncio" in source] == []
