@@ -116,7 +116,8 @@ class Site:
         async with httpx.AsyncClient(timeout=10) as http:
             assert (await http.get(self.url + "/")).status_code == 200
             cookie = "; ".join(f"{name}={value}" for name, value in http.cookies.items())
-            async with open_socket(f"{self.url.replace('http', 'ws')}/ws", headers={"Cookie": cookie}) as socket:
+            address = f"{self.url.replace('http', 'ws')}/ws"
+            async with open_socket(address, headers={"Cookie": cookie}) as socket:
                 await socket.register()
                 yield Visitor(self, http, socket)
 
