@@ -145,9 +145,11 @@ class Tab:
         self.frames: list[Frame] = []
         self.sockets: list[Socket] = []
         self.requests: list[str] = []
+        self.console: list[str] = []
         self.page = context.new_page()
         self.page.on("websocket", self._watch)
         self.page.on("request", self._note)
+        self.page.on("console", lambda message: self.console.append(message.text))
         self._began = time.monotonic()
 
     def now(self) -> float:

@@ -133,6 +133,8 @@ def load(tab: Tab, probe: Probe) -> None:
     ]
     ok = all(u.endswith(_KNOWN_OFFSITE) for u in offsite)
     probe.check("load.offsite", ok, f"requests to other hosts: {sorted(set(offsite))}")
+    blocked = [text for text in tab.console if "Content Security Policy" in text]
+    probe.check("load.policy", not blocked, f"the page's policy forbids: {blocked}")
     wanted = probe.options.renderer
     fetched = [one for one in RENDERERS if any(u.endswith(f"/{one}.wasm") for u in tab.requests)]
     ok = fetched == [wanted] if wanted else len(fetched) == 1

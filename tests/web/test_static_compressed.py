@@ -230,7 +230,7 @@ async def test_two_threads_at_most(source: Path) -> None:
             content = fingerprint(TEXT + bytes([number]))
             tg.start_soon(files.get, path, content, packer)
     assert len(packer.levels) == 10
-    assert most == 2
+    assert most <= 2
 
 
 async def test_cancelled_request_loses_nothing(source: Path) -> None:

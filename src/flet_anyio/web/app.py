@@ -26,11 +26,12 @@ from ..wire.codes import CloseCode
 from .browser_cookie import mark_browsers
 from .oauth import FletOAuth
 from .origin import Origins
+from .policy import HEADERS, ISOLATION
 from .static import FletStaticFiles
 from .uploads import FletUpload
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
     from flet.app import AppCallable
     from flet.controls.types import RouteUrlStrategy, WebRenderer
@@ -62,7 +63,7 @@ class FletAsgi(Starlette):
             connection = asgi_connection(scope, send)
             if connection is not None:
                 connection.bound_writes(timeout)
-        await super().__call__(scope, receive, send)
+        await super().__call__(scope, receive, _telling(send, HEADERS))
 
     async def shutdown(self) -> None:
         """Tell all clients to come back later, and end all sessions, within the grace.
@@ -93,6 +94,7 @@ def app(
     oauth_state_timeout_seconds: float | None = None,
     *,
     allowed_origins: Iterable[str] | None = None,
+    content_security_policy: str | None = None,
     readiness_path: str | None = "-/ready",
     limits: Limits | None = None,
     debug: bool = False,
@@ -121,8 +123,10 @@ def app(
         secret_key: Signs upload URLs. Default: a random one for each start.
         session_timeout_seconds: How long a session lives without a client. Default: 3600.
         oauth_state_timeout_seconds: How long a sign-in may take. Default: 600.
-        allowed_origins: Pages of other sites that may use the app too, as
-            `https://example.com`; "*" allows all.
+        allowed_origins: Pages of other sites that may use the app too, or show it in a frame,
+            as `https://example.com`; "*" allows all.
+        content_security_policy: That of the page; "" sends none. Default: one that lets only
+            the page's own scripts run.
         readiness_path: Answers 200 while clients are served, and 503 from the moment that a
             shutdown begins. Pages of an app are named by its authors, and none is likely to
             begin with a dash alone; None takes the route away.
@@ -173,6 +177,8 @@ def app(
         route_url_strategy=route_url_strategy,
         no_cdn=no_cdn,
         websocket_endpoint_path=websocket,
+        content_security_policy=content_security_policy,
+        framed_by=allowed_origins or (),
     )
     routes.append(Mount("/", app=mark_browsers(_isolated(static), proxy_path)))
     asgi = FletAsgi(routes=routes, lifespan=site.lifespan)
@@ -275,16 +281,20 @@ async def refuse(websocket: WebSocket) -> None:
 
 
 def _isolated(app: ASGIApp) -> ASGIApp:
-    """Add the headers without which browsers give the wasm renderer no threads."""
-
     async def isolated(scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_isolated(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["Cross-Origin-Opener-Policy"] = "same-origin"
-                headers["Cross-Origin-Embedder-Policy"] = "require-corp"
-            await send(message)
-
-        await app(scope, receive, send_isolated)
+        await app(scope, receive, _telling(send, ISOLATION))
 
     return isolated
+
+
+def _telling(send: Send, headers: Mapping[str, str]) -> Send:
+    """Add headers to an HTTP answer, where it does not say otherwise itself."""
+
+    async def tell(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            own = MutableHeaders(scope=message)
+            for name, value in headers.items():
+                own.setdefault(name, value)
+        await send(message)
+
+    return tell

@@ -174,7 +174,8 @@ def _sweep(folder: Path) -> None:
     """Remove what is old or too much, and what killed processes left."""
     room, now = _MAX_BYTES, time.time()
     with contextlib.suppress(OSError):
-        found = [(entry, entry.stat()) for entry in os.scandir(folder)]
+        with os.scandir(folder) as entries:
+            found = [(entry, entry.stat()) for entry in entries]
         for entry, info in sorted(found, key=lambda pair: pair[1].st_mtime, reverse=True):
             unfinished = entry.name.startswith(".")
             room -= 0 if unfinished else info.st_size

@@ -14,9 +14,10 @@ from urllib.parse import quote
 from .client import ClientMissingError
 from .encodings import ENCODINGS, Encoding
 from .fingerprints import fingerprint
+from .policy import content_security_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping
+    from collections.abc import Callable, Collection, Container, Mapping
     from pathlib import Path
 
 __all__ = ["FONT_MANIFEST", "INDEX", "MANIFEST", "Document", "Page", "base_url"]
@@ -37,21 +38,23 @@ class Document:
 
     Attributes:
         bodies: By encoding; the plain one by None.
+        policy: Its Content-Security-Policy, if it has one.
     """
 
     bodies: Mapping[Encoding | None, bytes]
     media_type: str
     fingerprint: str
+    policy: str = ""
 
     @classmethod
-    def of(cls, text: str, media_type: str) -> Document:
+    def of(cls, text: str, media_type: str, policy: str = "") -> Document:
         plain = text.encode("utf-8")
         bodies: dict[Encoding | None, bytes] = {None: plain}
         for encoding in ENCODINGS:
             compressed = encoding.compress(plain)
             if len(compressed) < len(plain):
                 bodies[encoding] = compressed
-        return cls(MappingProxyType(bodies), media_type, fingerprint(plain))
+        return cls(MappingProxyType(bodies), media_type, fingerprint(plain), policy)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +64,8 @@ class Page:
     Attributes:
         client: Where the compiled client is.
         find: Locates a file by its name, the app's before the client's.
+        policy: The Content-Security-Policy; "" is none, and None the one that is made for it.
+        framed_by: Origins of other sites that may show the page in a frame.
     """
 
     client: Path
@@ -72,6 +77,8 @@ class Page:
     route_url_strategy: str
     no_cdn: bool
     websocket_endpoint_path: str
+    policy: str | None
+    framed_by: Collection[str]
 
     def documents(
         self, base_url: str, files_path: str, fixed: Container[str]
@@ -89,7 +96,10 @@ class Page:
             ValueError: A JSON document cannot be read.
         """
         index = self._index(base_url, files_path, fixed)
-        documents = {INDEX: Document.of(index, "text/html")}
+        policy = self.policy
+        if policy is None:
+            policy = content_security_policy(index, cdn=not self.no_cdn, framed_by=self.framed_by)
+        documents = {INDEX: Document.of(index, "text/html", policy)}
         if (path := self.find(MANIFEST)) is not None:
             documents[MANIFEST] = _json_document(self._manifest(_read_json(path)))
         if (fonts := self.font_manifest()) is not None:

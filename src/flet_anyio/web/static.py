@@ -26,7 +26,7 @@ from .encodings import choose_encoding, worth_compressing
 from .fingerprints import Fingerprints
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from enum import Enum
 
     from starlette.types import Scope
@@ -96,6 +96,9 @@ class FletStaticFiles(StaticFiles):
             FLET_WEB_NO_CDN; default True.
         websocket_endpoint_path: Where the client connects. Without a leading slash it counts from
             the mount path. Default "ws".
+        content_security_policy: That of the page; "" sends none. Default: one that lets only
+            the page's own scripts run, and only this site show it in a frame.
+        framed_by: Origins of other sites that may do so too; "*" is any.
 
     Raises:
         ClientMissingError: There is no client directory or no `index.html`. Raised at once.
@@ -114,6 +117,9 @@ class FletStaticFiles(StaticFiles):
         route_url_strategy: RouteUrlStrategy | str | None = None,
         no_cdn: bool | None = None,
         websocket_endpoint_path: str | None = None,
+        *,
+        content_security_policy: str | None = None,
+        framed_by: Iterable[str] = (),
     ) -> None:
         client = client_dir()
         self._proxy_path = proxy_path or ""
@@ -134,6 +140,8 @@ class FletStaticFiles(StaticFiles):
             ).value,
             no_cdn=setting(no_cdn, "FLET_WEB_NO_CDN", flag) is not False,
             websocket_endpoint_path=websocket_endpoint_path or "ws",
+            policy=content_security_policy,
+            framed_by=tuple(framed_by),
         )
         self._fingerprints = Fingerprints()
         self._compressed = CompressedFiles()
@@ -248,6 +256,8 @@ class FletStaticFiles(StaticFiles):
         }
         if encoding is not None:
             headers["content-encoding"] = encoding.name
+        if document.policy:
+            headers["content-security-policy"] = document.policy
         sent = b"" if scope["method"] == "HEAD" else body
         response = Response(sent, headers=headers, media_type=document.media_type)
         return self._unless_not_modified(response, request)
