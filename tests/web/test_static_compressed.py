@@ -305,6 +305,15 @@ async def test_best_copy_that_another_process_makes(source: Path, folder: Path) 
     assert claim.exists()
 
 
+async def test_best_copy_that_a_killed_process_left(source: Path, folder: Path) -> None:
+    folder.mkdir(parents=True, mode=0o700)
+    claim = folder / f".{CONTENT}.gzip9.claim"
+    claim.touch()
+    os.utime(claim, (time.time() - 1000,) * 2)
+    await CompressedFiles().get(source, CONTENT, Packer(1, 9))
+    await reached(lambda: names(folder) == [f"{CONTENT}.gzip1", f"{CONTENT}.gzip9"])
+
+
 # Failures
 
 

@@ -29,6 +29,7 @@ _MAX_BYTES = 256 << 20
 _DAY = 24 * 3600.0
 _KEEP_UNUSED = 90 * _DAY
 _KEEP_UNFINISHED = 3600.0
+_CLAIM_LASTS = 600.0
 
 
 class CacheFolder:
@@ -92,14 +93,16 @@ class CacheFolder:
     def claiming(self, name: str) -> Iterator[bool]:
         """Tell whether `name` is ours to write; no other process does while we are in the block.
 
-        The claim of a process that was killed goes with a sweep an hour later.
+        A claim ends after ten minutes, as its process may have been killed.
         """
         claim = self._existing() / f".{name}.claim"
         try:
             os.close(os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         except FileExistsError:
-            yield False
-            return
+            if time.time() - claim.stat().st_mtime < _CLAIM_LASTS:
+                yield False
+                return
+            os.utime(claim)
         try:
             yield True
         finally:
