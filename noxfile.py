@@ -95,6 +95,13 @@ def soak(session: nox.Session) -> None:
     session.run("python", "-m", "soak.upload", env={"PYTHONPATH": "tests"})
 
 
+@nox.session
+def bench(session: nox.Session) -> None:
+    """The figures of docs/benchmarks.md; takes some minutes on a machine that is quiet."""
+    session.install("-e", ".[web,trio,test,browser]")
+    session.run("python", "tests/browser/load_bytes.py", *session.posargs)
+
+
 def _pytest(session: nox.Session, marks: str, *, workers: int = 4) -> None:
     arguments = ["-m", marks, "-n", "auto", f"--maxprocesses={workers}", *session.posargs]
     if folder := os.environ.get("FLET_ANYIO_JUNIT_DIR"):

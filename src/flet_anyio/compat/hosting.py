@@ -1,6 +1,7 @@
 """The loop as host: where nobody opened a server, the event loop runs one until it ends.
 
-This is the one task of the package with no scope above it. It is a system task of trio, or on
+Nor is anyone there to own what improves compressed files once their visitors have them. These
+are the only tasks of the package with no scope above them. Each is a system task of trio, or on
 asyncio a task that the given holder keeps; what runs in it must keep its exceptions in.
 """
 
