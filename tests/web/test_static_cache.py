@@ -8,6 +8,7 @@ import re
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import anyio
 import httpx
 import pytest
 from starlette.applications import Starlette
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Message
 
 pytestmark = pytest.mark.anyio
 
@@ -275,3 +276,30 @@ async def test_pictures_are_sent_as_they_are(client: Path) -> None:
     assert "content-encoding" not in response.headers
     assert "vary" not in response.headers
     assert int(response.headers["content-length"]) == 3000
+
+
+async def test_large_files_are_streamed(client: Path, assets: Path) -> None:
+    size = 40 << 20
+    with (assets / "large.json").open("wb") as file:
+        file.truncate(size)
+    largest = total = 0
+
+    async def send(message: Message) -> None:
+        nonlocal largest, total
+        largest = max(largest, len(message.get("body", b"")))
+        total += len(message.get("body", b""))
+
+    async def receive() -> Message:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    asgi_scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/large.json",
+        "root_path": "",
+        "headers": [(b"accept-encoding", b"gzip, br")],
+    }
+    await FletStaticFiles(assets_dir=assets)(asgi_scope, receive, send)
+    assert total == size
+    assert largest <= 1 << 20
