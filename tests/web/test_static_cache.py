@@ -249,7 +249,8 @@ async def test_range_is_of_the_plain_file(client: Path) -> None:
 async def test_range_beyond_the_end(client: Path) -> None:
     response = await fetch(FletStaticFiles(), "/python.js", range="bytes=99999-")
     assert response.status_code == 416
-    assert response.headers["content-range"] == f"bytes */{len(SCRIPT)}"
+    # Early versions of starlette leave out the unit.
+    assert response.headers["content-range"].removeprefix("bytes ") == f"*/{len(SCRIPT)}"
 
 
 async def test_range_only_of_what_the_client_has_the_rest_of(client: Path) -> None:
