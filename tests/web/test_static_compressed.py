@@ -465,11 +465,11 @@ async def test_nowhere_to_write(
 async def test_sweep(source: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "_MAX_BYTES", 10_000)
     folder.mkdir(parents=True, mode=0o700)
-    hour, day = 3600, 24 * 3600
+    minute, hour, day = 60, 3600, 24 * 3600
     ages = {
         "new": 0,
-        "used": day,
-        "too.much": 2 * day,
+        "used": minute,
+        "too.much": 2 * minute,
         "unused": 100 * day,
         ".a.part": hour // 2,
         ".b.part": 2 * hour,

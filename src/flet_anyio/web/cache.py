@@ -165,12 +165,13 @@ def _make_private(path: Path) -> None:
 @contextlib.contextmanager
 def _unfinished(folder: Path) -> Iterator[IO[bytes]]:
     """A file of which nothing remains unless it gets another name."""
-    with tempfile.NamedTemporaryFile(prefix=".", suffix=".part", dir=folder, delete=False) as file:
-        try:
+    descriptor, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=folder)
+    try:
+        os.close(descriptor)
+        with open(name, "wb") as file:
             yield file
-        finally:
-            file.close()
-            _remove(file.name)
+    finally:
+        _remove(name)
 
 
 def _sweep(folder: Path) -> None:
@@ -182,8 +183,9 @@ def _sweep(folder: Path) -> None:
         for entry, info in sorted(found, key=lambda pair: pair[1].st_mtime, reverse=True):
             unfinished = entry.name.startswith(".")
             room -= 0 if unfinished else info.st_size
+            too_much = room < 0 and not unfinished
             keep = _KEEP_UNFINISHED if unfinished else _KEEP_UNUSED
-            if room < 0 or now - info.st_mtime > keep:
+            if too_much or now - info.st_mtime > keep:
                 _remove(entry)
 
 
