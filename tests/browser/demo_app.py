@@ -129,7 +129,9 @@ def main(page: ft.Page) -> None:
     def on_upload(e):
         upload_txt.value = f"Upload: {e.file_name} {e.progress} {e.error}"
         progress.append(e.progress)
-        if e.progress == 1:
+        if e.error is not None:
+            progress.clear()
+        elif e.progress == 1:
             order = "rising" if progress == sorted(set(progress)) else f"mixed: {progress}"
             progress_txt.value = f"Progress: from {progress[0]:g} to 1, {order}"
             progress.clear()
@@ -143,11 +145,12 @@ def main(page: ft.Page) -> None:
         page.update()
         if files:
             await picker.upload(
-                [
-                    ft.FilePickerUploadFile(upload_url=page.get_upload_url(f.name, 60), id=f.id)
-                    for f in files
-                ]
+                [ft.FilePickerUploadFile(upload_url=url_for(f.name), id=f.id) for f in files]
             )
+
+    def url_for(name: str) -> str:
+        # Flet's own page knows no `max_size`.
+        return page.get_upload_url(name, 60, max_size=1_000_000)  # type: ignore[call-arg]
 
     # --- crash -------------------------------------------------------------------
     def crash(e):

@@ -227,26 +227,46 @@ def route(tab: Tab, probe: Probe) -> None:
 @scenario()
 def upload(tab: Tab, probe: Probe) -> None:
     data = os.urandom(300_000)
+    name = upload_file(tab, probe, data)
+    # The client's JavaScript build sends a whole float as an integer: 1, not 1.0.
+    ok, shown = tab.wait_value("Upload", f"{name} 1.0 None", f"{name} 1 None", timeout=15)
+    probe.check("upload.done", ok, f"Upload: {shown}")
+    ok, shown = tab.wait_value("Progress", "from 0 to 1, rising")
+    probe.check("upload.progress", ok, f"Progress: {shown}")
+    if probe.options.upload_dir is None:
+        print("SKIP upload.bytes: needs --upload-dir", flush=True)
+        return
+    stored: Path = probe.options.upload_dir / name
+    same = stored.exists() and stored.read_bytes() == data
+    probe.check("upload.bytes", same, f"stored what was sent: {same}")
+
+
+@scenario()
+def upload_refused(tab: Tab, probe: Probe) -> None:
+    name = upload_file(tab, probe, bytes(5_000_000))
+    told = "The file is larger than 1000000 bytes. Choose a smaller one."
+    error = f"{name} None Upload endpoint returned code 413: {told}"
+    ok, shown = tab.wait_value("Upload", error, timeout=15)
+    probe.check("upload_refused.told", ok, f"Upload: {shown}")
+    if probe.options.upload_dir is not None:
+        stored = list(probe.options.upload_dir.glob(f"{name}*"))
+        probe.check("upload_refused.nothing", not stored, f"stored: {stored}")
+
+
+def upload_file(tab: Tab, probe: Probe, data: bytes) -> str:
+    """Pick a file, which the app then uploads; return its name."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, f"probe_{data[:6].hex()}.bin")
+        path = Path(folder, f"probe_{os.urandom(6).hex()}.bin")
         path.write_bytes(data)
         with tab.page.expect_file_chooser(timeout=10_000) as chooser:
             tab.click("Pick file")
         chooser.value.set_files(path)
         ok, shown = tab.wait_value("Picked", f"{path.name} {len(data)}", timeout=15)
         probe.check("upload.picked", ok, f"Picked: {shown}")
-        # The client's JavaScript build sends a whole float as an integer: 1, not 1.0.
-        done = (f"{path.name} 1.0 None", f"{path.name} 1 None")
-        ok, shown = tab.wait_value("Upload", *done, timeout=15)
-        probe.check("upload.done", ok, f"Upload: {shown}")
-        ok, shown = tab.wait_value("Progress", "from 0 to 1, rising")
-        probe.check("upload.progress", ok, f"Progress: {shown}")
-    if probe.options.upload_dir is None:
-        print("SKIP upload.bytes: needs --upload-dir", flush=True)
-        return
-    stored: Path = probe.options.upload_dir / path.name
-    same = stored.exists() and stored.read_bytes() == data
-    probe.check("upload.bytes", same, f"stored what was sent: {same}")
+        # The browser reads it as it sends it.
+        tab.wait(lambda: path.name in (tab.value("Upload") or ""), 15)
+        tab.wait(lambda: not (tab.value("Upload") or "").startswith(f"{path.name} 0"), 15)
+        return path.name
 
 
 # What becomes of a session

@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 ROOT = HERE.parent.parent
 IDLE = os.environ.get("FLET_ANYIO_BROWSER_IDLE", "12")
 
-CONTROLS = "load,counter,burst,text,checkbox,rows,dialog,route,upload"
+CONTROLS = "load,counter,burst,text,checkbox,rows,dialog,route,upload,upload_refused"
 SESSIONS = "reload,twotabs,reconnect,crash"
 
 
@@ -77,7 +77,9 @@ def test_files_under_a_mount_and_behind_a_proxy_that_strips_a_prefix(
 ) -> None:
     options = [server, "--mount", "/dash", "--proxy-path", "/apps/mine"]
     with serving(options, tmp_path) as site, proxied(site.url, "/apps/mine") as url:
-        probe(f"{url}dash/", "load,counter,upload", "--upload-dir", str(site.uploads))
+        probe(
+            f"{url}dash/", "load,counter,upload,upload_refused", "--upload-dir", str(site.uploads)
+        )
 
 
 @pytest.mark.parametrize("server", SERVERS)
