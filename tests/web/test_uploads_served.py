@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -58,15 +59,12 @@ def client_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 async def serving(asgi: Any, *, prefix: str = "", strip: bool = True) -> AsyncIterator[str]:
     """Serve an app, behind a proxy when there is a prefix. Gives the URL for browsers."""
     async with anyio.create_task_group() as tasks:
-        url = await tasks.start(flet_anyio.serve, asgi, name="flet-anyio server")
+        url = await tasks.start(partial(flet_anyio.serve, asgi, port=0))
         if prefix:
-            url = await tasks.start(proxied, urlsplit(url).port, prefix, strip)
+            port = urlsplit(url).port
+            url = await tasks.start(partial(serve_proxy, port, prefix, strip=strip))
         yield url.rstrip("/")
         tasks.cancel_scope.cancel()
-
-
-async def proxied(port: int, prefix: str, strip: bool, *, task_status: Any) -> None:
-    await serve_proxy(port, prefix, strip=strip, task_status=task_status)
 
 
 async def put(page_url: str, url: str, content: bytes = b"content") -> int:
