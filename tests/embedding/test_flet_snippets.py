@@ -6,20 +6,33 @@ sees its page.
 
 from __future__ import annotations
 
+import sys
 import textwrap
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from flet_anyio.cli import _settings
+from flet_anyio.limits import Limits
 from flet_anyio.server import hosted_servers
+from flet_anyio.serving.apps import as_asgi, place_for
+from flet_anyio.serving.script import load
 from visits import browsing, running, visit_asgi
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
 pytest.importorskip("fastapi")
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def _plain_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Programs find their neighbours: each folder that one is loaded from is put in front.
+    monkeypatch.setattr(sys, "path", list(sys.path))
 
 
 def program(text: str, **names: Any) -> dict[str, Any]:
@@ -167,3 +180,98 @@ async def test_each_endpoint_by_itself(
         assert (tmp_path / "up" / "file.txt").read_bytes() == b"content"
         forged = await http.get("/oauth_callback", params={"state": "forged", "code": "x"})
         assert forged.status_code == 400
+
+
+# --- programs that end in ft.run, which the command line serves as they are ----------------------
+
+
+@asynccontextmanager
+async def command_line(folder: Path, text: str) -> AsyncIterator[Any]:
+    """The ASGI app that `flet-anyio run main.py` serves, with its lifespan."""
+    (folder / "main.py").write_text(textwrap.dedent(text))
+    script = load(str(folder / "main.py"))
+    site = as_asgi(script.main, Limits(), _settings(script, {}))
+    async with running(site):
+        yield site
+
+
+async def test_sync_and_async_handlers(tmp_path: Path, anyio_backend_name: str) -> None:
+    text = """
+        import flet as ft
+        import time
+        import asyncio
+
+        def main(page: ft.Page):
+
+            def handler(e):
+                time.sleep(0.01)
+                page.add(ft.Text("a function was called"))
+
+            async def handler_async(e):
+                await asyncio.sleep(0.01)
+                page.add(ft.Text("a coroutine was called"))
+
+            page.add(
+                ft.Button("function", on_click=handler),
+                ft.Button("coroutine", on_click=handler_async)
+            )
+
+        ft.run(main)
+    """
+    async with command_line(tmp_path, text) as site, visit_asgi(site) as client:
+        await client.click("function")
+        await client.see("a function was called")
+        if anyio_backend_name == "asyncio":
+            await client.click("coroutine")
+            await client.see("a coroutine was called")
+
+
+async def test_an_app_that_is_exported(tmp_path: Path) -> None:
+    text = """
+        import flet as ft
+
+        def main(page: ft.Page):
+            page.add(ft.Text("exported"))
+
+        app = ft.run(main, export_asgi_app=True)
+    """
+    async with command_line(tmp_path, text) as site, visit_asgi(site) as client:
+        await client.see("exported")
+
+
+async def test_assets_lie_beside_the_program(tmp_path: Path) -> None:
+    (tmp_path / "assets" / "images").mkdir(parents=True)
+    (tmp_path / "assets" / "images" / "logo.svg").write_text("<svg/>")
+    text = """
+        import flet as ft
+
+        def main(page: ft.Page):
+            page.add(ft.Image(src="/images/logo.svg"))
+
+        ft.run(main, assets_dir="assets")
+    """
+    async with (
+        command_line(tmp_path, text) as site,
+        visit_asgi(site) as client,
+        browsing(site) as http,
+    ):
+        await client.until(lambda: any(node.type == "Image" for node in client.page.nodes()))
+        path = client.find(type="Image").get("src")
+        assert (await http.get(str(path))).text == "<svg/>"
+
+
+async def test_a_program_that_names_its_path(tmp_path: Path) -> None:
+    text = """
+        import flet as ft
+
+        def main(page: ft.Page):
+            page.add(ft.Text("somewhere"))
+
+        ft.run(main, name="apps/shop")
+    """
+    (tmp_path / "main.py").write_text(textwrap.dedent(text))
+    script = load(str(tmp_path / "main.py"))
+    settings = _settings(script, {})
+    site = as_asgi(script.main, Limits(), {}, place_for(script.main, settings["path"]))
+    async with running(site), visit_asgi(site, "/apps/shop/ws") as client:
+        await client.see("somewhere")
