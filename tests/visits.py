@@ -93,7 +93,8 @@ async def _call(
     async def send(message: Any) -> None:
         match message["type"]:
             case "websocket.accept":
-                await transport.accept()
+                fields = message.get("headers", [])
+                await transport.accept([(name.decode(), text.decode()) for name, text in fields])
             case "websocket.send":
                 await transport.send(message["bytes"])
             case "websocket.close":

@@ -366,7 +366,8 @@ class FletApp(Connection):
         self._browser = brought[0] if brought else new_browser()
         if brought:
             return []
-        cookie = browser_cookie(self._browser, path=info.page_name, scheme=info.scheme)
+        # The page came from elsewhere, and so may the route to which the provider leads back.
+        cookie = browser_cookie(self._browser, path="", scheme=info.scheme)
         return [("Set-Cookie", cookie)]
 
     async def _read(self, link: Link, server: Server) -> None:

@@ -150,10 +150,10 @@ async def handle(websocket: WebSocket) -> None:
     ("mount", "scheme", "end"),
     [
         ("", "ws", "; Path=/; HttpOnly; SameSite=Lax"),
-        ("/dash", "ws", "; Path=/dash; HttpOnly; SameSite=Lax"),
-        ("/dash", "wss", "; Path=/dash; HttpOnly; SameSite=Lax; Secure"),
+        ("/dash", "ws", "; Path=/; HttpOnly; SameSite=Lax"),
+        ("/dash", "wss", "; Path=/; HttpOnly; SameSite=Lax; Secure"),
         # hypercorn's ProxyFixMiddleware calls the scheme of WebSockets so.
-        ("/dash", "https", "; Path=/dash; HttpOnly; SameSite=Lax; Secure"),
+        ("/dash", "https", "; Path=/; HttpOnly; SameSite=Lax; Secure"),
     ],
 )
 async def test_a_handshake_brings_a_cookie(mount: str, scheme: str, end: str) -> None:
