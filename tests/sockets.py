@@ -41,19 +41,24 @@ async def open_socket(
 
 
 class Socket:
-    """A WebSocket client: the protocol of `websockets`, over a stream of anyio."""
+    """A WebSocket client: the protocol of `websockets`, over a stream of anyio.
+
+    `headers` are those of the server's answer to the handshake.
+    """
 
     def __init__(self, protocol: ClientProtocol, stream: ByteStream) -> None:
         self._protocol = protocol
         self._stream = stream
         self._events: list[Any] = []
+        self.headers: dict[str, str] = {}
 
     async def shake_hands(self, headers: dict[str, str] | None = None) -> None:
         request = self._protocol.connect()
         request.headers.update(headers or {})
         self._protocol.send_request(request)
         await self._flush()
-        await self._next()
+        response = await self._next()
+        self.headers.update(response.headers)
         if self._protocol.handshake_exc is not None:
             raise self._protocol.handshake_exc
 

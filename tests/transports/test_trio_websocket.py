@@ -71,6 +71,20 @@ async def test_a_request_of_another_site_is_rejected() -> None:
             nursery.cancel_scope.cancel()
 
 
+async def test_the_answer_to_a_request_names_the_browser() -> None:
+    async with Server() as server:
+
+        async def handler(request: Any) -> None:
+            await FletApp(main=main, server=server).handle(request)
+
+        async def talk(socket: Socket) -> None:
+            cookie = socket.headers["set-cookie"]
+            assert cookie.startswith("flet_anyio_browser=")
+            assert cookie.endswith("; Path=/shop; HttpOnly; SameSite=Lax")
+
+        await visit(handler, talk)
+
+
 async def test_a_text_frame_is_answered_with_its_close_code() -> None:
     async with Server() as server:
 

@@ -14,8 +14,10 @@ from starlette.routing import Route
 from flet_anyio import FletApp, FletOAuth, Limits, Server
 from flet_anyio.errors import SessionClosed
 from flet_anyio.server import hosted_servers, shut_down
+from flet_anyio.session.sign_in import Callback, SignIn
 from flet_anyio.testing import Client, InProcess, MemoryTransport
 from flet_anyio.transports.base import PeerInfo
+from flet_anyio.web.browser_cookie import browsers
 from waiting import reached
 from web.signing_in import Flow, begin, browser, browser_of, provider, signing_in
 
@@ -400,6 +402,21 @@ async def test_a_session_that_ends_while_the_token_is_fetched() -> None:
             await reached(lambda: len(app.server.sign_ins) == 0)
             app.session.close()
         assert statuses == [410]
+
+
+@pytest.mark.parametrize("web", [True, False])
+async def test_a_session_that_ends_as_the_user_comes_back(
+    web: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with InProcess(signing_in()) as app, app.connect(web=web) as client:
+        state = await begin(client)
+        names = browsers({"cookie": browser_of(client)})
+        sign_in = app.server.sign_ins.answer(state, names, Callback("good"))
+        assert isinstance(sign_in, SignIn)
+        app.session.close()
+        await sign_in.over.wait()
+        assert sign_in.outcome is None
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 async def test_a_visitor_who_leaves_the_callback_is_signed_in_all_the_same() -> None:

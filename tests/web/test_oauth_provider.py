@@ -12,6 +12,8 @@ import httpx
 import pytest
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from flet.auth import OAuthProvider
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 import flet_anyio
 from flet_anyio import Limits
@@ -62,10 +64,13 @@ class Site:
         self.reached = anyio.Event()
 
     @asynccontextmanager
-    async def served(self, **settings: Any) -> AsyncIterator[None]:
+    async def served(self, mount: str = "", **settings: Any) -> AsyncIterator[None]:
+        app: Any = flet_anyio.app(self.main, **settings)
+        if mount:
+            app = Starlette(routes=[Mount(mount, app)])
         async with anyio.create_task_group() as tasks:
-            run = partial(flet_anyio.serve, self.main, port=0, **settings)
-            self.url = (await tasks.start(run)).rstrip("/")
+            url = await tasks.start(partial(flet_anyio.serve, app, port=0))
+            self.url = url.rstrip("/") + mount
             yield
             tasks.cancel_scope.cancel()
 
@@ -156,6 +161,16 @@ async def test_a_user_signs_in(authority: str, caplog: pytest.LogCaptureFixture)
     query = httpx.URL(back).params
     for secret in (query["code"], query["state"], VERIFIER, *ada.http.cookies.values()):
         assert not [line for line in ours if secret in line]
+
+
+async def test_a_user_signs_in_to_an_app_that_is_mounted(authority: str) -> None:
+    site = Site(authority)
+    async with site.served("/dash"), site.visited() as ada:
+        (cookie,) = ada.http.cookies.jar
+        assert cookie.path == "/dash"
+        page = await ada.http.get(await ada.answer("allow"))
+        assert (page.status_code, "You are signed in" in page.text) == (200, True)
+        assert await site.until(site.logins) == ("ada", None, None)
 
 
 async def test_a_user_does_not_allow_it(authority: str) -> None:
