@@ -83,19 +83,19 @@ def launch(playwright: Playwright, executable: str | None = None) -> Browser:
 
 
 def open_context(
-    browser: Browser, url: str, *, width: int = 1000, height: int = 900
+    browser: Browser, url: str, *others: str, width: int = 1000, height: int = 900
 ) -> BrowserContext:
-    """A fresh profile that reaches no host but the one of `url`."""
+    """A fresh profile that reaches no host but those of `url` and the other ones."""
     size: ViewportSize = {"width": width, "height": height}
     context = browser.new_context(viewport=size)
-    host = urlsplit(url).netloc
+    hosts = {urlsplit(one).netloc for one in (url, *others)}
 
     def abort(route: Route) -> None:
         route.abort()
 
     def is_offsite(address: str) -> bool:
         parts = urlsplit(address)
-        return parts.netloc != host and parts.scheme not in ("data", "blob")
+        return parts.netloc not in hosts and parts.scheme not in ("data", "blob")
 
     context.route(is_offsite, abort)
     return context
