@@ -245,6 +245,12 @@ class FletApp(Connection):
         self.close(CloseCode.NORMAL, "disposed")
 
     @property
+    def page_path(self) -> str:
+        """The page's path as browsers see it, without a slash at the end."""
+        parts = (self._proxy_path.strip("/"), self.page_name.strip("/"))
+        return "".join(f"/{part}" for part in parts if part)
+
+    @property
     def session(self) -> Session | None:
         """The session behind this connection, from the client's registration on."""
         return self._session

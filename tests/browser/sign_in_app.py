@@ -1,6 +1,7 @@
 """The app that sign_in_probe.py drives: its users sign in at a provider of tests.
 
-FLET_ANYIO_TEST_PROVIDER is the provider's URL. Values are shown as in demo_app.py.
+FLET_ANYIO_TEST_PROVIDER is the provider's URL, and FLET_ANYIO_TEST_SITE, behind a proxy, that of
+the app. Values are shown as in demo_app.py.
 """
 # Untyped, as apps are written.
 # mypy: allow-untyped-defs, allow-untyped-calls
@@ -21,7 +22,7 @@ PROVIDER = os.environ["FLET_ANYIO_TEST_PROVIDER"]
 
 def provider(page, token):
     """The provider, which knows this app from now on; `token` says how it gives it tokens."""
-    there = page.url.replace("ws", "http", 1)
+    there = os.environ.get("FLET_ANYIO_TEST_SITE") or page.url.replace("ws", "http", 1)
     settings = {"redirect_uri": f"{there}/oauth_callback", "token": token}
     client = httpx.post(f"{PROVIDER}/register", json=settings).json()
     return OAuthProvider(

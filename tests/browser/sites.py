@@ -86,9 +86,9 @@ def command(arguments: list[str], port: int, uploads: Path) -> list[str]:
 
 
 @contextlib.contextmanager
-def serving(arguments: list[str], folder: Path) -> Iterator[Site]:
+def serving(arguments: list[str], folder: Path, port: int | None = None) -> Iterator[Site]:
     """Run a server, and expect that it ends when it is asked to."""
-    port = free_port()
+    port = port or free_port()
     renderer = "canvaskit" if "canvaskit" in arguments else "skwasm"
     url = f"http://127.0.0.1:{port}/"
     site = Site(url, folder / "uploads", folder / "server.log", renderer)

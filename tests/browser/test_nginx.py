@@ -7,8 +7,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from nginx import proxied, require_nginx
-from sites import probe, require_chromium, serving
+from sites import HERE, free_port, probe, require_chromium, serving
 from test_drops import with_control
+
+from oauth_provider import provider
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +51,23 @@ def test_resume_under_a_prefix(tmp_path: Path) -> None:
         options = ("--control", control)
         probe(url, "drops,reloads", *options, script="resume_probe.py")
         log = site.log.read_text()
+    assert "Traceback" not in log, log
+
+
+@pytest.mark.parametrize("setting", ["--proxy-path", "--mount"])
+def test_signing_in_under_a_prefix(
+    setting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, app = free_port(), str(HERE / "sign_in_app.py")
+    with (
+        provider() as authority,
+        proxied(port, tmp_path, prefix="/shop", strip=setting == "--proxy-path") as url,
+    ):
+        monkeypatch.setenv("FLET_ANYIO_TEST_PROVIDER", authority)
+        monkeypatch.setenv("FLET_ANYIO_TEST_SITE", url.rstrip("/"))
+        with serving(["trio", setting, "/shop", "--app", app], tmp_path, port) as site:
+            probe(url, "popup,here", "--provider", authority, script="sign_in_probe.py")
+            log = site.log.read_text()
     assert "Traceback" not in log, log
 
 

@@ -166,6 +166,17 @@ async def test_a_handshake_brings_a_cookie(mount: str, scheme: str, end: str) ->
 
 
 @pytest.mark.anyio
+async def test_a_handshake_behind_a_proxy_brings_a_cookie_for_what_that_strips() -> None:
+    async def handle(websocket: WebSocket) -> None:
+        await FletApp(main=blank, proxy_path="/out").handle(websocket)
+
+    bare = Starlette(routes=[WebSocketRoute("/ws", handle)])
+    (cookie,) = await handshake(Starlette(routes=[Mount("/dash", bare)]), "/dash/ws")
+    assert "; Path=/out/dash;" in cookie
+    await shut_down(hosted_servers().values())
+
+
+@pytest.mark.anyio
 async def test_a_browser_that_brings_a_name_keeps_it() -> None:
     app = Starlette(routes=[WebSocketRoute("/ws", handle)])
     assert await handshake(app, "/ws", cookie=f"flet_anyio_browser={A}") == []

@@ -101,14 +101,28 @@ async def test_the_app_may_have_a_page_of_its_own(answer: dict[str, str]) -> Non
         assert (page.status_code, page.text) == (200, "<p>welcome</p>")
 
 
-async def test_the_user_may_be_sent_back_to_the_app() -> None:
+@pytest.mark.parametrize(
+    ("proxy_path", "path", "there"),
+    [
+        (None, "/ws", "/store/1"),
+        (None, "/dash/ws", "/dash/store/1"),
+        ("/out/", "/ws", "/out/store/1"),
+        ("out", "/dash/ws", "/out/dash/store/1"),
+    ],
+)
+async def test_the_user_may_be_sent_back_to_the_app(
+    proxy_path: str | None, path: str, there: str
+) -> None:
     main = signing_in(redirect_to_page=True)
-    async with InProcess(main, path="/dash/ws") as app, app.connect(route="/store/1") as client:
+    async with (
+        InProcess(main, path=path, proxy_path=proxy_path) as app,
+        app.connect(route="/store/1") as client,
+    ):
         state = await begin(client)
         async with browser(app.server, browser_of(client)) as http:
             page = await http.get(PATH, params={"state": state, "code": "good"})
         assert page.status_code == 303
-        assert page.headers["location"] == "https://app.test/dash/store/1"
+        assert page.headers["location"] == f"https://app.test{there}"
         await client.see("login 'token for good' None None")
 
 

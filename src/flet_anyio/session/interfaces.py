@@ -30,6 +30,10 @@ class Client(Protocol):
     sync_handlers: SyncHandlers
 
     @property
+    def page_path(self) -> str:
+        """The page's path as browsers see it, without a slash at the end."""
+
+    @property
     def given_loop(self) -> AbstractEventLoop | None: ...
 
     @property

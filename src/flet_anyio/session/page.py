@@ -177,8 +177,8 @@ class Page(FletPage):
         if complete_page_html:
             attrs["completePageHtml"] = complete_page_html
         if redirect_to_page:
-            there = urlparse(provider.redirect_url)
-            attrs["completePageUrl"] = there._replace(path=f"{self.name}{self.route}").geturl()
+            path = f"{self.session.page_path}{self.route}"
+            attrs["completePageUrl"] = urlparse(provider.redirect_url)._replace(path=path).geturl()
         self.session.oauth_authorize(attrs)
         if on_open_authorization_url:
             await on_open_authorization_url(url)

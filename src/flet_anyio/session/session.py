@@ -217,6 +217,11 @@ class Session:
         """Where the app is mounted."""
         return self._contact.client.page_name
 
+    @property
+    def page_path(self) -> str:
+        """The page's path as browsers see it, without a slash at the end."""
+        return self._contact.client.page_path
+
     # --- its life -----------------------------------------------------------------------------
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
