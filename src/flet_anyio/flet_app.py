@@ -373,7 +373,7 @@ class FletApp(Connection):
         if brought:
             return []
         # The page came from elsewhere, and so may the route to which the provider leads back.
-        cookie = browser_cookie(self._browser, path="", scheme=info.scheme)
+        cookie = browser_cookie(self._browser, path=self._proxy_path, scheme=info.scheme)
         return [("Set-Cookie", cookie)]
 
     async def _read(self, link: Link, server: Server) -> None:
