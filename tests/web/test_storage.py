@@ -206,6 +206,22 @@ def test_a_file_is_on_the_disk_before_it_replaces_another(
     assert steps == ["write", "fsync", "fsync", "replace", "fsync folder"]
 
 
+@pytest.mark.skipif(not storage._AT, reason="folders cannot be flushed there")
+def test_a_folder_that_cannot_be_flushed_is_no_secret_and_is_closed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Any) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
+    monkeypatch.setattr(storage._Folder, "flush", broken)
+    with pytest.raises(OSError, match="broken"):
+        store(folder, "x/a")
+    assert names(folder) == ["x/", "x/a"]
+    if before:
+        assert len(os.listdir("/proc/self/fd")) == before
+
+
 # What is left
 
 

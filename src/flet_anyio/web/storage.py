@@ -129,7 +129,7 @@ class PartialFile:
     def commit(self) -> None:
         """Put the file in the place of the earlier one, in one step.
 
-        When it returns, the file survives a power cut; until then, the earlier one does.
+        When it returns, the file survives a power cut; until then, the earlier one or this does.
 
         Raises:
             UploadRefused: 400 when the destination became a folder, 507 when there is no room.
@@ -145,8 +145,10 @@ class PartialFile:
             self._folder.replace(self._name, self._target)
             self._over = True
             self._close()
-            self._folder.flush()
-            self._folder.close()
+            try:
+                self._folder.flush()
+            finally:
+                self._folder.close()
 
     def discard(self) -> None:
         """Remove the file, and the folders that were made for it and are empty.
