@@ -233,7 +233,12 @@ async def test_a_session_whose_client_is_away_still_takes_its_files(folder: Path
             await client.see("ready")
             url = app.session.page.get_upload_url("a", 60)
         await reached(lambda: not app.session.attached)
-        assert (await put(upload_to(folder, server=app.server), url, b"x")).status_code == 200
+        upload = upload_to(folder, server=app.server)
+        assert (await put(upload, url, b"x")).status_code == 200
+        # And may say where more of them are to go.
+        assert (
+            await put(upload, app.session.page.get_upload_url("b", 60), b"x")
+        ).status_code == 200
 
 
 async def test_a_url_may_allow_less_than_the_app(folder: Path) -> None:

@@ -33,6 +33,9 @@ class Client(Protocol):
     def page_path(self) -> str:
         """The page's path as browsers see it, without a slash at the end."""
 
+    def get_upload_url(self, file_name: str, expires: int, *, max_size: int | None = None) -> str:
+        """A signed URL, relative to the root of the host, that takes one file once."""
+
     @property
     def given_loop(self) -> AbstractEventLoop | None: ...
 

@@ -81,9 +81,13 @@ class Page(FletPage):
             file_name: Where to store it, relative to the upload directory.
             expires: Seconds for which the URL is good.
             max_size: Bytes that the file may have, where that is less than the app allows.
+
+        It may be asked for while the client is away.
+
+        Raises:
+            ValueError: The app takes no uploads, the name is empty, or a number is not positive.
         """
-        url: str = self.session.connection.get_upload_url(file_name, expires, max_size=max_size)
-        return url
+        return self.session.get_upload_url(file_name, expires, max_size=max_size)
 
     def run_task(
         self, handler: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs

@@ -222,6 +222,11 @@ class Session:
         """The page's path as browsers see it, without a slash at the end."""
         return self._contact.client.page_path
 
+    def get_upload_url(self, file_name: str, expires: int, *, max_size: int | None = None) -> str:
+        """See `Page.get_upload_url`."""
+        # Of the connection there is, or that there was last: where it led to is the same.
+        return self._contact.client.get_upload_url(file_name, expires, max_size=max_size)
+
     # --- its life -----------------------------------------------------------------------------
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
