@@ -10,7 +10,7 @@ import pytest
 
 from flet_anyio import FletApp
 from flet_anyio.testing import InProcess
-from flet_anyio.web.grants import GrantSigner
+from flet_anyio.web.uploads.grants import GrantSigner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

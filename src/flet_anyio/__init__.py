@@ -16,10 +16,10 @@ from .server import Server
 from .serving import run, serve
 from .web.app import app
 from .web.app_manager import app_manager
+from .web.files.static import ClientMissingError, FletStaticFiles
 from .web.lifespan import lifespan
 from .web.oauth import FletOAuth
-from .web.static import ClientMissingError, FletStaticFiles
-from .web.uploads import FletUpload
+from .web.uploads.endpoint import FletUpload
 
 if TYPE_CHECKING:
     from .web.fastapi import FastAPI as FastAPI

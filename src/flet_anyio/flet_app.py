@@ -24,8 +24,8 @@ from .session.threads import sync_handlers_setting
 from .settings import endpoint, oauth_state_timeout, session_timeout, setting
 from .transports import open_transport
 from .web.browser_cookie import browser_cookie, browsers, new_browser
-from .web.grants import GrantSigner
 from .web.origin import Origins
+from .web.uploads.grants import GrantSigner
 from .wire.codes import CloseCode
 from .wire.messages import (
     CallReply,

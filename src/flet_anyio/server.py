@@ -24,7 +24,7 @@ from .session.lifecycle import Reason
 from .session.registry import Registry
 from .session.sign_in import SignIns
 from .session.threads import HandlerThreads
-from .web.upload_desk import UploadDesk
+from .web.uploads.desk import UploadDesk
 from .wire.codes import CloseCode
 from .wire.tokens import TokenSigner
 

@@ -17,7 +17,7 @@ from counting_relay import CountingRelay
 from load_bytes import DEMO, SECOND_BYTES, serving, spent
 from playwright.sync_api import sync_playwright
 
-from flet_anyio.web.client import client_dir
+from flet_anyio.web.files.client import client_dir
 
 NOT_LOADED = ("pyodide", "*.symbols", "*.map", "main.dart.js")
 SETTLE = 1.0

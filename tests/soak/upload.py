@@ -24,7 +24,7 @@ import anyio
 import flet as ft
 
 import flet_anyio
-from flet_anyio.web.grants import GrantSigner
+from flet_anyio.web.uploads.grants import GrantSigner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

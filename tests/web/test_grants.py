@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from itsdangerous import URLSafeSerializer
 
-from flet_anyio.web.grants import GrantSigner
-from flet_anyio.web.refusal import UploadRefused
+from flet_anyio.web.uploads.grants import GrantSigner
+from flet_anyio.web.uploads.refusal import UploadRefused
 
 
 class Clock:

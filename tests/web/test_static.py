@@ -18,7 +18,7 @@ from flet.controls.types import RouteUrlStrategy, WebRenderer
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from flet_anyio.web.static import ClientMissingError, FletStaticFiles, client_dir
+from flet_anyio.web.files.static import ClientMissingError, FletStaticFiles, client_dir
 
 if TYPE_CHECKING:
     import os

@@ -14,8 +14,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from flet_anyio.web.fingerprints import Fingerprints
-from flet_anyio.web.static import FletStaticFiles
+from flet_anyio.web.files.fingerprints import Fingerprints
+from flet_anyio.web.files.static import FletStaticFiles
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -16,11 +16,11 @@ import anyio
 import platformdirs
 import pytest
 
-from flet_anyio.web import cache
-from flet_anyio.web.cache import CacheFolder
-from flet_anyio.web.compressed import CompressedFiles
-from flet_anyio.web.encodings import Encoding, choose_encoding, worth_compressing
-from flet_anyio.web.fingerprints import LARGEST, Fingerprints, fingerprint
+from flet_anyio.web.files import cache
+from flet_anyio.web.files.cache import CacheFolder
+from flet_anyio.web.files.compressed import CompressedFiles
+from flet_anyio.web.files.encodings import Encoding, choose_encoding, worth_compressing
+from flet_anyio.web.files.fingerprints import LARGEST, Fingerprints, fingerprint
 from waiting import reached
 
 if TYPE_CHECKING:

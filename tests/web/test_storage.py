@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flet_anyio.web import storage
-from flet_anyio.web.refusal import UploadRefused
-from flet_anyio.web.storage import PartialFile, free_space, sweep
+from flet_anyio.web.uploads import storage
+from flet_anyio.web.uploads.refusal import UploadRefused
+from flet_anyio.web.uploads.storage import PartialFile, free_space, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -388,7 +388,7 @@ def test_room_that_nobody_knows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 LEFT = """
 import sys
-from flet_anyio.web.storage import PartialFile
+from flet_anyio.web.uploads.storage import PartialFile
 files = [PartialFile(sys.argv[1], name) for name in ("a", "x/b")]
 for file in files:
     file.open()

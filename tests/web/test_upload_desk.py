@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from flet_anyio import Limits
-from flet_anyio.web.grants import Grant
-from flet_anyio.web.refusal import UploadRefused
-from flet_anyio.web.upload_desk import UploadDesk
+from flet_anyio.web.uploads.desk import UploadDesk
+from flet_anyio.web.uploads.grants import Grant
+from flet_anyio.web.uploads.refusal import UploadRefused
 
 
 class Clock:

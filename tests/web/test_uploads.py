@@ -33,9 +33,10 @@ from flet_anyio import FletUpload, Limits
 from flet_anyio.server import Server
 from flet_anyio.session.lifecycle import Reason
 from flet_anyio.testing import InProcess
-from flet_anyio.web import upload_body, uploads
-from flet_anyio.web.grants import GrantSigner
-from flet_anyio.web.storage import PartialFile
+from flet_anyio.web.uploads import body as upload_body
+from flet_anyio.web.uploads import endpoint as uploads
+from flet_anyio.web.uploads.grants import GrantSigner
+from flet_anyio.web.uploads.storage import PartialFile
 from waiting import reached
 
 if TYPE_CHECKING:

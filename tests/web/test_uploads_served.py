@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route, WebSocketRoute
 
 import flet_anyio
-from flet_anyio.web.grants import GrantSigner
+from flet_anyio.web.uploads.grants import GrantSigner
 from sockets import open_socket
 from stripping_proxy import serve_proxy
 from waiting import reached

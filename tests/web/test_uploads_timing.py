@@ -15,8 +15,8 @@ from starlette.requests import Request
 from backends import VIRTUAL_TIME, backend_options
 from flet_anyio import FletUpload, Limits
 from flet_anyio.server import Server
-from flet_anyio.web import uploads
-from flet_anyio.web.grants import GrantSigner
+from flet_anyio.web.uploads import endpoint as uploads
+from flet_anyio.web.uploads.grants import GrantSigner
 
 if TYPE_CHECKING:
     from pathlib import Path

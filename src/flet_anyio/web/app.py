@@ -24,11 +24,11 @@ from ..settings import endpoint, largest_upload, oauth_state_timeout, session_ti
 from ..transports.asgi import refuse as answer
 from ..wire.codes import CloseCode
 from .browser_cookie import mark_browsers
+from .files.static import FletStaticFiles
 from .oauth import FletOAuth
 from .origin import Origins
 from .policy import HEADERS, ISOLATION
-from .static import FletStaticFiles
-from .uploads import FletUpload
+from .uploads.endpoint import FletUpload
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping

@@ -14,20 +14,20 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from ..server import default_server
-from ..settings import largest_upload, setting
-from ..transports.asgi import full_path
+from ...server import default_server
+from ...settings import largest_upload, setting
+from ...transports.asgi import full_path
+from .body import UploadBody
 from .grants import GrantSigner
 from .refusal import UploadRefused
 from .storage import PartialFile, free_space, sweep
-from .upload_body import UploadBody
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from starlette.requests import Request
 
-    from ..server import Server
+    from ...server import Server
 
 __all__ = ["FletUpload"]
 

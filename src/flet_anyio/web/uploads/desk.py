@@ -16,7 +16,7 @@ from .refusal import UploadRefused
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ..limits import Limits
+    from ...limits import Limits
     from .grants import Grant
 
 __all__ = ["UploadDesk"]

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
-from ..settings import flag, setting
+from ...settings import flag, setting
 from .client import ClientMissingError, client_dir, client_files
 from .compressed import CompressedFiles
 from .documents import FONT_MANIFEST, INDEX, MANIFEST, Document, Page, base_url

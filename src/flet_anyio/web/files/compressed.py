@@ -17,7 +17,7 @@ import anyio.from_thread
 import anyio.to_thread
 from anyio.lowlevel import RunVar
 
-from ..compat.hosting import host
+from ...compat.hosting import host
 from .cache import CacheFolder
 
 if TYPE_CHECKING:

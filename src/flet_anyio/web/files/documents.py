@@ -11,10 +11,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from ..policy import content_security_policy
 from .client import ClientMissingError
 from .encodings import ENCODINGS, Encoding
 from .fingerprints import fingerprint
-from .policy import content_security_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Container, Mapping

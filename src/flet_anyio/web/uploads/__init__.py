@@ -1,0 +1,1 @@
+"""Files that users send: who may, under which name, and where to."""
