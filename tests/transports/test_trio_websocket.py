@@ -80,7 +80,7 @@ async def test_the_answer_to_a_request_names_the_browser() -> None:
         async def talk(socket: Socket) -> None:
             cookie = socket.headers["set-cookie"]
             assert cookie.startswith("flet_anyio_browser=")
-            assert cookie.endswith("; Path=/shop; HttpOnly; SameSite=Lax")
+            assert cookie.endswith("; Path=/; HttpOnly; SameSite=Lax")
 
         await visit(handler, talk)
 
