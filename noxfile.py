@@ -45,14 +45,14 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Types, of the tests and examples too."""
-    session.install("-e", ".[web,trio,test,browser]", *_only("mypy", "nox"))
+    session.install("-e", ".[web,trio,test,test-trio,browser]", *_only("mypy", "nox"))
     session.run("mypy")
 
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """The tests on every backend; on older Pythons without the slow ones."""
-    session.install("-e", ".[web,trio,test]")
+    session.install("-e", ".[web,trio,test,test-trio]")
     everything = session.python == _newest_python()
     _pytest(session, "not browser" if everything else "not browser and not slow")
 
@@ -71,7 +71,7 @@ def tests_lowest(session: nox.Session) -> None:
     session.install("uv")
     session.run(
         *("uv", "pip", "install", "--python", "python", "--resolution", "lowest-direct"),
-        *("-e", ".[web,trio,test]"),
+        *("-e", ".[web,trio,test,test-trio]"),
         env=_uv_settings(session),
     )
     _pytest(session, "not browser and not slow")

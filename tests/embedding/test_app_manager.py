@@ -100,7 +100,8 @@ async def test_the_executor_is_that_of_the_loops_server_before_and_after_it_is_m
 
 
 def test_without_an_event_loop_there_is_no_executor() -> None:
-    with pytest.raises(RuntimeError):
+    # anyio's own error, of which kind depends on its version.
+    with pytest.raises(Exception, match="event loop"):
         _ = app_manager.executor
 
 

@@ -26,11 +26,7 @@ class AppManager:
 
     @property
     def executor(self) -> ThreadPoolExecutor:
-        """Threads of the event loop's own server.
-
-        Raises:
-            RuntimeError: No event loop runs.
-        """
+        """Threads of the event loop's own server. With no loop, what anyio raises then."""
         return default_executor()
 
     async def start(self, limits: Limits | None = None, *, debug: bool = False) -> None:
