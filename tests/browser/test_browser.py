@@ -71,7 +71,7 @@ def test_server_reports_nothing_but_the_crash(site: Site) -> None:
     assert len(errors) == log.count("ValueError: probe crash"), log
 
 
-@pytest.mark.parametrize("server", ["trio", "uvicorn"])
+@pytest.mark.parametrize("server", ["uvicorn"])
 def test_files_under_a_mount_and_behind_a_proxy_that_strips_a_prefix(
     server: str, tmp_path: Path
 ) -> None:

@@ -18,8 +18,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 # Each on one server at least; the way there and back on all.
 SCENARIOS = {
     "hypercorn-trio": "popup,foreign,here,silence",
-    "hypercorn-asyncio": "popup,denial,replay,here,silence",
-    "uvicorn": "popup,here",
+    "hypercorn-asyncio": "popup,denial,replay",
+    "uvicorn": "popup",
 }
 
 
