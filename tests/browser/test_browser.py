@@ -36,6 +36,8 @@ ROOT = HERE.parent.parent
 IDLE = os.environ.get("FLET_ANYIO_BROWSER_IDLE", "12")
 
 CONTROLS = "load,counter,burst,text,checkbox,rows,dialog,route,upload,upload_refused"
+# What another renderer makes no difference to.
+OF_THE_SERVER = [name for name in SERVERS if name != "canvaskit"]
 SESSIONS = "reload,twotabs,reconnect,crash"
 
 
@@ -57,10 +59,12 @@ def test_controls(site: Site) -> None:
     probe(site.url, CONTROLS, "--upload-dir", uploads, "--renderer", site.renderer)
 
 
+@pytest.mark.parametrize("site", OF_THE_SERVER, indirect=True)
 def test_sessions(site: Site) -> None:
     probe(site.url, SESSIONS)
 
 
+@pytest.mark.parametrize("site", OF_THE_SERVER, indirect=True)
 def test_idle(site: Site) -> None:
     probe(site.url, "idle", "--idle", IDLE)
 
@@ -82,7 +86,7 @@ def test_files_under_a_mount_and_behind_a_proxy_that_strips_a_prefix(
         )
 
 
-@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("server", OF_THE_SERVER)
 def test_restart(server: str, tmp_path: Path) -> None:
     port = free_port()
     program = shlex.join(command(SERVERS[server], port, tmp_path))
