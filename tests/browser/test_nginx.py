@@ -54,18 +54,15 @@ def test_resume_under_a_prefix(tmp_path: Path) -> None:
     assert "Traceback" not in log, log
 
 
-@pytest.mark.parametrize("setting", ["--proxy-path", "--mount"])
-def test_signing_in_under_a_prefix(
-    setting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_signing_in_under_a_prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     port, app = free_port(), str(HERE / "sign_in_app.py")
     with (
         provider() as authority,
-        proxied(port, tmp_path, prefix="/shop", strip=setting == "--proxy-path") as url,
+        proxied(port, tmp_path, prefix="/shop") as url,
     ):
         monkeypatch.setenv("FLET_ANYIO_TEST_PROVIDER", authority)
         monkeypatch.setenv("FLET_ANYIO_TEST_SITE", url.rstrip("/"))
-        with serving(["trio", setting, "/shop", "--app", app], tmp_path, port) as site:
+        with serving(["trio", "--proxy-path", "/shop", "--app", app], tmp_path, port) as site:
             probe(url, "popup,here", "--provider", authority, script="sign_in_probe.py")
             log = site.log.read_text()
     assert "Traceback" not in log, log

@@ -20,7 +20,7 @@ def chromium() -> None:
     require_chromium()
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("backend", ["trio"])
 def test_routes_below_a_path(backend: str, tmp_path: Path) -> None:
     port, log = free_port(), tmp_path / "server.log"
     program = [sys.executable, str(HERE / "routes_app.py"), backend, str(port)]
