@@ -213,6 +213,40 @@ async def test_an_app_without_a_lifespan_is_as_ready_as_the_loops_server() -> No
 
 
 @pytest.mark.usefixtures("client_files")
+async def test_while_a_lifespan_ends_nobody_is_let_in() -> None:
+    asked: list[Any] = []
+    app: FletAsgi
+
+    def main(page: ft.Page) -> None:
+        pages.append(page)
+
+        async def say_goodbye() -> None:
+            asked.append(await get(app, "/-/ready"))
+            asked.append(await denied(app))
+
+        page.on_close = say_goodbye
+
+    pages: list[Any] = []
+    app = flet_anyio.app(main)
+    async with app.router.lifespan_context(app):
+        await visit(app, "/ws", pages)
+    assert asked == [(503, "shutting down"), 503]
+
+
+@pytest.mark.usefixtures("client_files")
+async def test_what_comes_after_a_shutdown_does_not_open_the_app_again(tmp_path: Path) -> None:
+    urls: list[str] = []
+    app = flet_anyio.app(uploading(urls), upload_dir=str(tmp_path), secret_key="secret")
+    await visit(app, "/ws", urls)
+    await app.shutdown()
+    # The session of the grant is over, and that is not forgotten.
+    assert await put(app, urls[0], b"content") == 410
+    assert (await get(app, "/oauth_callback?state=a&code=b"))[0] == 400
+    assert await get(app, "/-/ready") == (503, "shutting down")
+    assert await denied(app) == 503
+
+
+@pytest.mark.usefixtures("client_files")
 @pytest.mark.parametrize(("path", "there"), [("healthy", "/healthy"), ("/a/b/", "/a/b")])
 async def test_the_readiness_route_may_be_elsewhere(path: str, there: str) -> None:
     app = flet_anyio.app(blank, readiness_path=path)

@@ -71,8 +71,9 @@ class FletAsgi(Starlette):
         A server that runs this app calls it before it stops: ASGI itself says nothing until
         the connections are closed.
         """
-        if self.site.server is not None:
-            await self.site.server.shutdown()
+        server = self.site.current_server
+        if server is not None:
+            await server.shutdown()
 
 
 def app(
@@ -205,15 +206,15 @@ class _Site:
     @asynccontextmanager
     async def lifespan(self, asgi: Starlette) -> AsyncIterator[None]:
         guard_hypercorn()
-        server = Server(limits=self.limits, debug=self._debug)
-        async with server:
-            self.server = server
-            if self._upload_dir:
-                self._uploads(server).sweep(server)
-            try:
+        try:
+            async with Server(limits=self.limits, debug=self._debug) as server:
+                self.server = server
+                if self._upload_dir:
+                    self._uploads(server).sweep(server)
                 yield
-            finally:
-                self.server = None
+        finally:
+            # Not before it has shut down: whoever comes meanwhile would be given a new one.
+            self.server = None
 
     def take_uploads(self, upload_dir: str) -> None:
         if not self._settings["secret_key"]:
@@ -228,9 +229,14 @@ class _Site:
         return FletUpload(self._upload_dir, size, key, server=server)
 
     @property
+    def current_server(self) -> Server | None:
+        """The server that runs it: that of its lifespan, else the loop's, if that was needed."""
+        return self.server or hosted_servers().get(self)
+
+    @property
     def closing(self) -> bool:
         """Whether a shutdown has begun."""
-        server = self.server or hosted_servers().get(self)
+        server = self.current_server
         return server is not None and server.closed
 
     async def ready(self, request: Request) -> Response:
@@ -269,8 +275,10 @@ class _Site:
         return await FletOAuth(server=await self._server()).handle(request)
 
     async def _server(self) -> Server:
-        if self.server is not None:
-            return self.server
+        server = self.current_server
+        if server is not None and (server is self.server or server.closed):
+            # Closed, it still knows which grants are used; a new one would take clients again.
+            return server
         # One of its own: other apps have other limits, and other answers to `debug`.
         return await hosted_server(self, self.limits, debug=self._debug)
 
