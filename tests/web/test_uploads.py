@@ -85,6 +85,22 @@ async def test_upload(folder: Path) -> None:
     assert names(folder) == ["x/a.txt"]
 
 
+@pytest.mark.parametrize("origin", ["http://flet.test", "https://flet.test", "http://pages.com"])
+async def test_pages_of_this_site_and_of_allowed_ones_may_upload(folder: Path, origin: str) -> None:
+    upload = upload_to(folder, allowed_origins=["http://pages.com"])
+    response = await put(upload, sign("a.txt"), b"hello", headers={"Origin": origin})
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["http://evil.com", "http://flet.test:81", "null", ""])
+async def test_pages_of_other_sites_may_not_upload(folder: Path, origin: str) -> None:
+    url = sign("a.txt")
+    response = await put(upload_to(folder), url, b"hello", headers={"Origin": origin})
+    assert response.status_code == 403
+    assert not folder.exists()
+    assert (await put(upload_to(folder), url, b"hello")).status_code == 200
+
+
 async def test_a_second_upload_replaces_the_first_and_needs_a_grant_of_its_own(
     folder: Path,
 ) -> None:

@@ -225,8 +225,9 @@ class _Site:
         self._upload_dir = os.path.abspath(upload_dir)
 
     def _uploads(self, server: Server) -> FletUpload:
-        size, key = self._settings["max_upload_size"], self._settings["secret_key"]
-        return FletUpload(self._upload_dir, size, key, server=server)
+        names = ("max_upload_size", "secret_key", "allowed_origins")
+        settings = {name: self._settings[name] for name in names}
+        return FletUpload(self._upload_dir, server=server, **settings)
 
     @property
     def current_server(self) -> Server | None:
@@ -267,8 +268,6 @@ class _Site:
     async def upload(self, request: Request) -> Response:
         if request.method == "OPTIONS":
             return Response(status_code=405, headers={"Allow": "PUT, POST"})
-        if not self._origins.allow(request.headers):
-            return PlainTextResponse("This page may not upload files here.", 403)
         return await self._uploads(await self._server()).handle(request)
 
     async def finish_sign_in(self, request: Request) -> Response:

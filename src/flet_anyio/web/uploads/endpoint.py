@@ -17,13 +17,14 @@ from starlette.responses import Response
 from ...server import default_server
 from ...settings import largest_upload, setting
 from ...transports.asgi import full_path
+from ..origin import Origins
 from .body import UploadBody
 from .grants import GrantSigner
 from .refusal import UploadRefused
 from .storage import PartialFile, free_space, sweep
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Iterable
 
     from starlette.requests import Request
 
@@ -53,9 +54,12 @@ class FletUpload:
         max_upload_size: Bytes of one file; 0 is no limit. FLET_MAX_UPLOAD_SIZE; default no limit.
         secret_key: Signs the grants. FLET_SECRET_KEY; required one way or the other.
         server: Remembers grants and quotas, and has the limits. Default: the event loop's own.
+        allowed_origins: Pages of other sites that may upload too, as `https://example.com`; "*"
+            allows all. Their browsers need the route to answer by CORS as well.
 
     Raises:
-        ValueError: No directory, no secret key, or a size that is not a whole number from 0 up.
+        ValueError: No directory, no secret key, a size that is not a whole number from 0 up, or
+            what is no origin.
 
     Follows `flet_web.fastapi.FletUpload`; unlike there, an explicit argument wins over the
     environment.
@@ -68,6 +72,7 @@ class FletUpload:
         secret_key: str | None = None,
         *,
         server: Server | None = None,
+        allowed_origins: Iterable[str] | None = None,
     ) -> None:
         if not os.fspath(upload_dir):
             raise ValueError("upload_dir must not be empty")
@@ -75,6 +80,7 @@ class FletUpload:
         self._max_upload_size = largest_upload(max_upload_size)
         self._signer = GrantSigner(setting(secret_key, "FLET_SECRET_KEY", str) or "")
         self._server = server
+        self._origins = Origins(allowed_origins)
 
     async def handle(self, request: Request) -> Response:
         """Store the body of `request` under the name in its grant, and return an empty answer.
@@ -84,13 +90,15 @@ class FletUpload:
 
         Raises:
             HTTPException: The upload is refused: 400 for a URL without grant, a name that cannot
-                be a file or a body that ends early, 403 for a grant that is not ours, 408 for
-                silence, 409 for a used grant, 410 for an expired one or when its session is over,
-                413 for too many bytes, 429 and 503 for too many uploads, 507 for a full disk.
-                An exception and no answer, so that it cannot be lost in a route that returns
-                nothing. Nothing of the upload is left.
+                be a file or a body that ends early, 403 for a page of another site or a grant
+                that is not ours, 408 for silence, 409 for a used grant, 410 for an expired one
+                or when its session is over, 413 for too many bytes, 429 and 503 for too many
+                uploads, 507 for a full disk. An exception and no answer, so that it cannot be
+                lost in a route that returns nothing. Nothing of the upload is left.
             OSError: The file could not be written; nothing of it is left.
         """
+        if not self._origins.allow(request.headers):
+            raise HTTPException(403, "This page may not upload files here.")
         server = self._server or await default_server()
         self.sweep(server)
         try:
