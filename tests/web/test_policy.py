@@ -87,9 +87,16 @@ async def test_what_an_answer_says_of_itself_stands() -> None:
     assert (await headers("/"))["referrer-policy"] == "strict-origin-when-cross-origin"
 
 
-async def test_sites_that_may_use_the_app_may_frame_it() -> None:
-    policy = (await headers(allowed_origins=["https://site.com"]))["content-security-policy"]
+@pytest.mark.parametrize("kind", [list, iter])
+async def test_sites_that_may_use_the_app_may_frame_it(kind: Any) -> None:
+    policy = (await headers(allowed_origins=kind(["https://site.com"])))["content-security-policy"]
     assert directives(policy)["frame-ancestors"] == ["'self'", "https://site.com"]
+
+
+@pytest.mark.parametrize("text", ["https://site.com", "*"])
+async def test_one_text_is_no_list_of_origins(text: str) -> None:
+    with pytest.raises(ValueError, match="must be a list of origins"):
+        flet_anyio.app(main, allowed_origins=text)
 
 
 async def test_an_app_may_have_another_policy_or_none() -> None:

@@ -26,7 +26,7 @@ from ..wire.codes import CloseCode
 from .browser_cookie import mark_browsers
 from .files.static import FletStaticFiles
 from .oauth import FletOAuth
-from .origin import Origins
+from .origin import Origins, origin_list
 from .policy import HEADERS, ISOLATION
 from .uploads.endpoint import FletUpload
 
@@ -142,6 +142,7 @@ def app(
         ClientMissingError: The web client is not installed.
         ValueError: A setting or variable is not of its kind; the message names it.
     """
+    origins = origin_list(allowed_origins)
     site = _Site(
         main=main,
         before_main=before_main,
@@ -152,7 +153,7 @@ def app(
         proxy_path=proxy_path,
         secret_key=setting(secret_key, "FLET_SECRET_KEY", str),
         sync_handlers=sync_handlers_setting(sync_handlers),
-        allowed_origins=list(allowed_origins or ()),
+        allowed_origins=origins,
         limits=limits,
         debug=debug,
     )
@@ -179,7 +180,7 @@ def app(
         no_cdn=no_cdn,
         websocket_endpoint_path=websocket,
         content_security_policy=content_security_policy,
-        framed_by=allowed_origins or (),
+        framed_by=origins,
     )
     routes.append(Mount("/", app=mark_browsers(_isolated(static), proxy_path)))
     asgi = FletAsgi(routes=routes, lifespan=site.lifespan)

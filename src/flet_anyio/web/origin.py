@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["Origins"]
+__all__ = ["Origins", "origin_list"]
 
 logger = logging.getLogger(__name__)
 
@@ -37,9 +37,7 @@ class Origins:
     """
 
     def __init__(self, allowed: Iterable[str] | None = None) -> None:
-        if isinstance(allowed, str):
-            raise ValueError(f"allowed_origins must be a list of origins, not {allowed!r}")
-        origins = list(allowed or ())
+        origins = origin_list(allowed)
         self._any = _ANY in origins
         self.others = frozenset(_serialized(one) for one in origins if one != _ANY)
 
@@ -68,6 +66,17 @@ class Origins:
     def any(self) -> bool:
         """Whether all origins are allowed."""
         return self._any
+
+
+def origin_list(allowed: Iterable[str] | None) -> list[str]:
+    """The origins of an argument, for who needs them more than once.
+
+    Raises:
+        ValueError: It is one text: its letters are no origins.
+    """
+    if isinstance(allowed, str):
+        raise ValueError(f"allowed_origins must be a list of origins, not {allowed!r}")
+    return list(allowed or ())
 
 
 def _host(origin: str) -> str:
