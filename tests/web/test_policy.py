@@ -103,3 +103,11 @@ async def test_an_app_may_have_another_policy_or_none() -> None:
     answer = await headers(content_security_policy="default-src 'self'")
     assert answer["content-security-policy"] == "default-src 'self'"
     assert "content-security-policy" not in await headers(content_security_policy="")
+
+
+async def test_a_browser_that_has_the_page_gets_a_new_policy() -> None:
+    before = await headers(allowed_origins=["https://site.com"])
+    same = await headers(allowed_origins=["https://site.com"])
+    after = await headers()
+    assert before["etag"] == same["etag"]
+    assert before["etag"] != after["etag"]

@@ -38,6 +38,8 @@ class Document:
 
     Attributes:
         bodies: By encoding; the plain one by None.
+        fingerprint: Of the content and the policy: a browser that has the page keeps the policy
+            that came with it for as long as it is told that nothing has changed.
         policy: Its Content-Security-Policy, if it has one.
     """
 
@@ -54,7 +56,8 @@ class Document:
             compressed = encoding.compress(plain)
             if len(compressed) < len(plain):
                 bodies[encoding] = compressed
-        return cls(MappingProxyType(bodies), media_type, fingerprint(plain), policy)
+        whole = fingerprint(plain + b"\0" + policy.encode("utf-8") if policy else plain)
+        return cls(MappingProxyType(bodies), media_type, whole, policy)
 
 
 @dataclass(frozen=True, kw_only=True)
