@@ -66,6 +66,8 @@ def test_names_are_not_guessed() -> None:
         ("dash", "ws", f"flet_anyio_browser={A}; Path=/dash; HttpOnly; SameSite=Lax"),
         ("/a/b/", "https", f"flet_anyio_browser={A}; Path=/a/b; HttpOnly; SameSite=Lax; Secure"),
         ("", "wss", f"flet_anyio_browser={A}; Path=/; HttpOnly; SameSite=Lax; Secure"),
+        ("/@me", "ws", f"flet_anyio_browser={A}; Path=/@me; HttpOnly; SameSite=Lax"),
+        ("/é/%20", "ws", f"flet_anyio_browser={A}; Path=/%C3%A9/%20; HttpOnly; SameSite=Lax"),
         ("a;b\r\n", "ws", f"flet_anyio_browser={A}; Path=/a%3Bb%0D%0A; HttpOnly; SameSite=Lax"),
     ],
 )

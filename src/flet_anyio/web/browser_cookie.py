@@ -24,6 +24,10 @@ _NAME = "flet_anyio_browser"
 _ONE = re.compile(rf"(?:^|;)\s*{_NAME}=([A-Za-z0-9_-]{{43}})\s*(?=;|$)")
 _SECURE_SCHEMES = ("https", "wss")
 
+# What browsers leave as it is in a path, or the path of the cookie is not that of the app. "%"
+# too: a prefix is written by hand, as it stands in URLs. Not ";", which would end the path.
+_AS_IT_IS = "/%:@!$&'()*+,="
+
 
 def new_browser() -> str:
     """Make a name for a browser that has none."""
@@ -54,7 +58,7 @@ def browser_cookie(browser: str, *, path: str, scheme: str) -> str:
         path: Where the app is mounted.
         scheme: That of the request; with https or wss, the cookie goes over TLS only.
     """
-    where = quote("/" + path.strip("/"))
+    where = quote("/" + path.strip("/"), safe=_AS_IT_IS)
     cookie = f"{_NAME}={browser}; Path={where}; HttpOnly; SameSite=Lax"
     return f"{cookie}; Secure" if scheme in _SECURE_SCHEMES else cookie
 
