@@ -27,6 +27,11 @@ __all__ = ["CALLBACK", "Flow", "begin", "browser", "browser_of", "provider", "si
 CALLBACK = "https://app.test/oauth_callback"
 
 
+class _UnspeakableError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
 class Flow(Authorization):
     """Asks no provider. Its states are `state 1`, `state 2`, and so on."""
 
@@ -53,6 +58,8 @@ class Flow(Authorization):
                 raise LookupError("no such code")
             case "mute":
                 raise LookupError
+            case "unspeakable":
+                raise _UnspeakableError
             case "hanging":
                 await anyio.sleep_forever()
         self.token = f"token for {code}"

@@ -40,6 +40,7 @@ def logins(client: Client) -> list[str]:
         ({"code": "good"}, "login 'token for good' None None"),
         ({"code": "bad"}, "login '' 'no such code' None"),
         ({"code": "mute"}, "login '' 'LookupError' None"),
+        ({"code": "unspeakable"}, "login '' '_UnspeakableError' None"),
         ({"error": "denied"}, "login '' 'denied' None"),
         ({"error": "denied", "error_description": "by user"}, "login '' 'denied' 'by user'"),
     ],
@@ -65,6 +66,17 @@ async def test_what_the_provider_says_is_escaped() -> None:
             page = await http.get(PATH, params={"state": state, **answer})
     assert "&lt;b&gt;no&lt;/b&gt;: &lt;script&gt;alert()&lt;/script&gt;" in page.text
     assert "<script" not in page.text
+
+
+@pytest.mark.parametrize("debug", [False, True])
+async def test_the_text_of_an_exception_is_for_the_app_and_not_for_visitors(debug: bool) -> None:
+    async with InProcess(signing_in(), debug=debug) as app, app.connect() as client:
+        state = await begin(client)
+        async with browser(app.server, browser_of(client)) as http:
+            page = await http.get(PATH, params={"state": state, "code": "bad"})
+        assert "You are not signed in." in page.text
+        assert ("no such code" in page.text) == debug
+        await client.see("login '' 'no such code' None")
 
 
 async def test_a_window_is_opened_at_the_provider() -> None:

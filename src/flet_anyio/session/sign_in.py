@@ -13,6 +13,8 @@ from flet.controls.page import LoginEvent
 from flet.controls.services.url_launcher import UrlLauncher
 from flet.controls.types import PagePlatform
 
+from .failures import text_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -39,10 +41,15 @@ class Callback:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a sign-in ended, as `on_login` is told. No error means that the user is signed in."""
+    """How a sign-in ended, as `on_login` is told. No error means that the user is signed in.
+
+    Attributes:
+        inside: Whether the error is the text of an exception: that is no visitor's business.
+    """
 
     error: str | None = None
     description: str | None = None
+    inside: bool = False
 
 
 class Refused(Enum):
@@ -147,7 +154,7 @@ class SignIn:
         except Exception as error:
             # The provider is another party: what it answers is this sign-in's result. An empty
             # text would say that all went well.
-            return Outcome(str(error) or type(error).__name__)
+            return Outcome(text_of(error) or type(error).__name__, inside=True)
         return Outcome()
 
     async def _come_to_front(self) -> None:

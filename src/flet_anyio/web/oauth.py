@@ -43,6 +43,7 @@ _OUR_PAGES = {
     ),
 }
 
+_INSIDE = "It could not be finished with the provider. Begin again in the app."
 _INVALID = (400, "This is not a sign-in that was begun here, or it has been used.")
 _OVER = (410, "This sign-in is over. Begin again in the app.")
 _FOREIGN = (
@@ -86,7 +87,7 @@ class FletOAuth:
             # The app's own page: `on_login` tells it how this goes.
             return RedirectResponse(sign_in.complete_page_url, 303, _SECRETIVE)
         await sign_in.over.wait()
-        return _complete(sign_in)
+        return _complete(sign_in, debug=server.debug)
 
 
 def _callback(query: QueryParams) -> Callback | None:
@@ -96,14 +97,14 @@ def _callback(query: QueryParams) -> Callback | None:
     return Callback(code, error, query.get("error_description"))
 
 
-def _complete(sign_in: SignIn) -> Response:
+def _complete(sign_in: SignIn, *, debug: bool) -> Response:
     outcome = sign_in.outcome
     if outcome is None:
         return _refusal(*_OVER)
     if sign_in.complete_page_html:
         # As upstream, also when it failed: this page may be all that closes the window.
         return HTMLResponse(sign_in.complete_page_html, headers=_SECRETIVE)
-    return _failure(outcome) if outcome.error is not None else _success()
+    return _failure(outcome, debug=debug) if outcome.error is not None else _success()
 
 
 def _success() -> Response:
@@ -112,8 +113,10 @@ def _success() -> Response:
     return HTMLResponse(_PAGE.format(title="Signed in", text=text, script=script), 200, _OUR_PAGES)
 
 
-def _failure(outcome: Outcome) -> Response:
+def _failure(outcome: Outcome, *, debug: bool) -> Response:
     why = ": ".join(part for part in (outcome.error, outcome.description) if part)
+    if outcome.inside and not debug:
+        why = _INSIDE  # addresses and the like: the app was told, its visitors are not
     # The app was told, and may go on: to the provider's server too, this went as it should.
     return _page(200, "Not signed in", f"You are not signed in. {why}")
 
