@@ -279,6 +279,13 @@ async def test_a_refused_socket_is_closed_where_there_is_no_other_answer() -> No
     assert [(one["type"], one["code"]) for one in socket.sent] == [("websocket.close", 1008)]
 
 
+@pytest.mark.parametrize("host", [b"[", b"]", b"a[b", b"a b", b"\xbd", b""])
+async def test_a_host_that_is_none_is_no_failure_of_ours(host: bytes) -> None:
+    app = flet_anyio.app(blank)
+    assert await denied(app, host=host) is None
+    assert await denied(app, host=host, origin="http://test") == 403
+
+
 async def test_an_upload_from_another_site_is_refused(tmp_path: Path) -> None:
     app = flet_anyio.app(blank, upload_dir=str(tmp_path), secret_key="key")
     assert (await from_origin(app, "PUT", "http://evil.com")).status_code == 403
@@ -327,9 +334,10 @@ async def get(app: Any, path: str) -> tuple[int, str]:
     return answer.status_code, answer.text
 
 
-async def denied(app: Any, *, origin: str | None = None) -> int | None:
+async def denied(app: Any, *, origin: str | None = None, host: bytes = b"test") -> int | None:
     """The status with which a WebSocket is turned away, or None when it is let in."""
     socket = Socket(app, "/ws", origin=origin)
+    socket.scope["headers"][0] = (b"host", host)
     socket.scope["extensions"] = {"websocket.http.response": {}}
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(socket.run)

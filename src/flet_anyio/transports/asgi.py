@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 import anyio
+from starlette.datastructures import URL
 from starlette.responses import Response
 from starlette.websockets import WebSocketState
 
@@ -37,10 +38,9 @@ class AsgiTransport:
         self._websocket = websocket
         self._connection = websocket_connection(websocket)
         self.stopping = stopping(websocket)
-        client, scheme = websocket.client, websocket.url.scheme
+        client = websocket.client
         self.info = PeerInfo(
-            # Of the page behind a proxy, a middleware knows http or https, and notes that.
-            url=str(websocket.url.replace(scheme=_SCHEMES.get(scheme, scheme))),
+            url=_url(websocket.scope),
             path=full_path(websocket.scope),
             client_ip=client.host if client else "",
             headers=websocket.headers,
@@ -117,6 +117,18 @@ async def refuse(
         await websocket.send_denial_response(Response(status_code=status, headers=headers))
     else:
         await websocket.close(code)  # servers make a 403 of it
+
+
+def _url(scope: Scope) -> str:
+    url = URL(scope=scope)
+    try:
+        scheme = url.scheme
+    except ValueError:
+        # The peer's Host is none, which older versions of Starlette stumble over.
+        url = URL(scope={**scope, "headers": []})
+        scheme = url.scheme
+    # Of the page behind a proxy, a middleware knows http or https, and notes that.
+    return str(url.replace(scheme=_SCHEMES.get(scheme, scheme)))
 
 
 def full_path(scope: Scope) -> str:
