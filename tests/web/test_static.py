@@ -10,6 +10,7 @@ import sys
 import tempfile
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urljoin
 
 import anyio
 import httpx
@@ -115,6 +116,21 @@ def snapshot(root: Path) -> dict[str, bytes]:
 
 
 # The start page
+
+
+@pytest.mark.parametrize("name", ["help", "50% é"])
+@pytest.mark.parametrize("host", ["app.test", "evil.test"])
+async def test_a_folder_with_a_page_of_its_own_is_found_behind_a_proxy(
+    client: Path, name: str, host: str
+) -> None:
+    (client / name).mkdir()
+    (client / name / "index.html").write_text("help")
+    static = FletStaticFiles(proxy_path="/out")
+    response = await fetch(static, f"/{quote(name)}?a=b", headers={"host": host})
+    assert response.status_code == 307
+    outside = urljoin(f"https://app.test/out/{quote(name)}", response.headers["location"])
+    assert outside == f"https://app.test/out/{quote(name)}/?a=b"
+    assert (await fetch(static, f"/{quote(name)}/")).text == "help"
 
 
 async def test_page_gets_its_settings(client: Path) -> None:

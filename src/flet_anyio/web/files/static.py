@@ -10,12 +10,13 @@ from hashlib import sha256
 from mimetypes import guess_type
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
 
 import anyio.to_thread
 from flet.controls.types import RouteUrlStrategy, WebRenderer
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
 from ...settings import flag, setting
@@ -183,6 +184,8 @@ class FletStaticFiles(StaticFiles):
             if error.status_code != 404 or not is_route:
                 raise
         else:
+            if isinstance(response, RedirectResponse):
+                return _to_folder(scope)
             if isinstance(response, FileResponse) and response.status_code == 200:
                 return await self._represent(response, scope, name, version)
             # An app may ship a 404.html, which starlette returns instead of raising.
@@ -330,6 +333,15 @@ def _choose_assets(given: str | os.PathLike[str] | None) -> Path | None:
         logger.warning("Assets directory does not exist: %s", path)
         return None
     return path
+
+
+def _to_folder(scope: Scope) -> Response:
+    """Send a browser that asks for a folder, which has a page of its own, to its slash.
+
+    By a relative address: what a proxy strips, and the scheme that it is asked by, are not known.
+    """
+    name, query = scope["path"].rpartition("/")[2], scope.get("query_string", b"").decode("latin-1")
+    return RedirectResponse(f"./{quote(name)}/{query and '?'}{query}")
 
 
 def _is_route(path: str) -> bool:
