@@ -9,6 +9,8 @@ from typing import Any
 import flet as ft
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 import flet_anyio
 from flet_anyio.web.policy import content_security_policy
@@ -80,6 +82,21 @@ async def test_a_page_comes_with_its_policy_and_files_as_what_they_are() -> None
         assert answer["cross-origin-opener-policy"] == "same-origin"
         assert answer["cross-origin-embedder-policy"] == "require-corp"
     assert "content-security-policy" not in await headers("/favicon.png")
+
+
+async def test_files_in_a_route_of_ones_own_are_as_safe() -> None:
+    site = Starlette(routes=[Mount("/", flet_anyio.FletStaticFiles())])
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(site), base_url="http://test"
+    ) as http:
+        for path in ("/", "/favicon.png"):
+            answer = (await http.get(path)).headers
+            unchanged = await http.get(path, headers={"if-none-match": answer["etag"]})
+            assert unchanged.status_code == 304
+            for has in (answer, unchanged.headers):
+                assert has["x-content-type-options"] == "nosniff"
+                assert has["cross-origin-opener-policy"] == "same-origin"
+                assert has["cross-origin-embedder-policy"] == "require-corp"
 
 
 async def test_what_an_answer_says_of_itself_stands() -> None:

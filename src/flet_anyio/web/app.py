@@ -27,7 +27,7 @@ from .browser_cookie import mark_browsers
 from .files.static import FletStaticFiles
 from .oauth import FletOAuth
 from .origin import Origins, origin_list
-from .policy import HEADERS, ISOLATION
+from .policy import HEADERS
 from .uploads.endpoint import FletUpload
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from flet.app import AppCallable
     from flet.controls.types import RouteUrlStrategy, WebRenderer
     from starlette.requests import Request
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import Message, Receive, Scope, Send
     from starlette.websockets import WebSocket
 
     from ..session.threads import SyncHandlers
@@ -182,7 +182,7 @@ def app(
         content_security_policy=content_security_policy,
         framed_by=origins,
     )
-    routes.append(Mount("/", app=mark_browsers(_isolated(static), proxy_path)))
+    routes.append(Mount("/", app=mark_browsers(static, proxy_path)))
     asgi = FletAsgi(routes=routes, lifespan=site.lifespan)
     # An app that is mounted gets no startup; the worker that imports this one is loaded by now.
     guard_hypercorn()
@@ -286,13 +286,6 @@ class _Site:
 async def refuse(websocket: WebSocket) -> None:
     """Turn a WebSocket away: the server shuts down. Clients try again, and may reach another."""
     await answer(websocket, 503, CloseCode.SERVICE_RESTART, {"Retry-After": "1"})
-
-
-def _isolated(app: ASGIApp) -> ASGIApp:
-    async def isolated(scope: Scope, receive: Receive, send: Send) -> None:
-        await app(scope, receive, _telling(send, ISOLATION))
-
-    return isolated
 
 
 def _telling(send: Send, headers: Mapping[str, str]) -> Send:

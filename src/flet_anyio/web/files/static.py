@@ -20,6 +20,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
 from ...settings import flag, setting
+from ..policy import HEADERS, ISOLATION
 from .client import ClientMissingError, client_dir, client_files
 from .compressed import CompressedFiles
 from .documents import FONT_MANIFEST, INDEX, MANIFEST, Document, Page, base_url
@@ -78,6 +79,9 @@ class FletStaticFiles(StaticFiles):
     browsers need not ask again for those; for everything else they ask whether it has changed.
     So a page of a new version loads new files at once, and an app's assets may change at any
     time.
+
+    Browsers are told not to guess at types, and to isolate the page: else they give the wasm
+    renderer no threads.
 
     Cancellation of a request leaves nothing behind. One object may serve several event loops.
 
@@ -168,6 +172,12 @@ class FletStaticFiles(StaticFiles):
         Raises:
             HTTPException: 404 or 405, for the application that this one is mounted in.
         """
+        response = await self._respond(path, scope)
+        for name, value in (HEADERS | ISOLATION).items():
+            response.headers.setdefault(name, value)
+        return response
+
+    async def _respond(self, path: str, scope: Scope) -> Response:
         if scope["method"] not in ("GET", "HEAD"):
             raise HTTPException(405, headers={"Allow": "GET, HEAD"})
         documents = await self._documents(self._proxy_path + scope.get("root_path", ""))
