@@ -30,7 +30,6 @@ SCENARIOS = {
     "hypercorn-trio": "drops,half_open,changes",
     "hypercorn-asyncio": "drops,silence,address,redrawn,dialogs,reloads",
     "uvicorn": "drops,half_open,overflow,blind,looks,typing,duplicate",
-    "canvaskit": "changes",
 }
 # With and without room for updates that the client has not confirmed.
 FUZZED = [("hypercorn-trio", ["--journal-bytes", "1000"]), ("canvaskit", [])]
@@ -59,7 +58,7 @@ def resume_probe(
     assert "Traceback" not in site.log.read_text(), site.log.read_text()
 
 
-@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("server", SCENARIOS)
 def test_resume(server: str, tmp_path: Path) -> None:
     resume_probe(server, tmp_path, SCENARIOS[server])
 
