@@ -66,11 +66,14 @@ def proxied(
         try:
             wait_listening(process, port, log)
             yield f"http://127.0.0.1:{port}{prefix}/"
-            process.terminate()
-            process.wait(15)
         finally:
-            process.kill()
-            process.wait()
+            # A master that is killed leaves its workers behind.
+            process.terminate()
+            try:
+                process.wait(15)
+            finally:
+                process.kill()
+                process.wait()
 
 
 def _site(port: int, server_port: int, *, prefix: bool, strip: bool) -> str:
