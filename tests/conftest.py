@@ -54,6 +54,20 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture
+def client_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A client of few files: the real one is tested in the browser."""
+    folder = tmp_path / "client"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "index.html").write_text(
+        '<html><head><base href="/"><title>Flet</title><!-- fletAppConfig --></head></html>'
+    )
+    (folder / "manifest.json").write_text("{}")
+    (folder / "assets" / "FontManifest.json").write_text("[]")
+    monkeypatch.setenv("FLET_WEB_PATH", str(folder))
+    return folder
+
+
+@pytest.fixture
 def hypercorn_runs(request: pytest.FixtureRequest) -> None:
     """Skip where hypercorn itself fails: its HTTP streams expect tasks that start later."""
     if "asyncio+eager" in request.node.name:

@@ -20,20 +20,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def client_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A client of few files: the real one is tested in the browser."""
-    folder = tmp_path / "client"
-    (folder / "assets").mkdir(parents=True)
-    (folder / "index.html").write_text(
-        '<html><head><base href="/"><title>Flet</title><!-- fletAppConfig --></head></html>'
-    )
-    (folder / "manifest.json").write_text("{}")
-    (folder / "assets" / "FontManifest.json").write_text("[]")
-    monkeypatch.setenv("FLET_WEB_PATH", str(folder))
-    return folder
-
-
 def blank(page: ft.Page) -> None:
     page.add(ft.Text("ready"))
 

@@ -14,12 +14,11 @@ import flet_anyio
 from flet_anyio import FletApp
 from flet_anyio.server import hosted_servers, shut_down
 from flet_anyio.web.browser_cookie import browser_cookie, browsers, mark_browsers, new_browser
-from web.test_app import Socket, blank, client_files
+from web.test_app import Socket, blank
 
 if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
-__all__ = ["client_files"]
 
 A, B = "A" * 40 + "_-9", "b" * 43
 

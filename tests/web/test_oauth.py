@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 import anyio
@@ -171,16 +172,13 @@ async def test_two_callbacks_at_once_are_one_too_many() -> None:
         state = await begin(client)
         statuses: list[int] = []
 
-        async def come_back() -> None:
-            answer = await http.get(PATH, params={"state": state, "code": "good"})
-            statuses.append(answer.status_code)
-
+        come_back = partial(note_answer, statuses, state=state, code="good")
         async with (
             browser(app.server, browser_of(client)) as http,
             anyio.create_task_group() as tasks,
         ):
-            tasks.start_soon(come_back)
-            tasks.start_soon(come_back)
+            tasks.start_soon(come_back, http)
+            tasks.start_soon(come_back, http)
         assert sorted(statuses) == [200, 400]
 
 
@@ -335,15 +333,12 @@ async def test_a_logout_while_the_token_is_fetched_is_the_last_word(
         state = await begin(client)
         statuses: list[int] = []
 
-        async def come_back() -> None:
-            answer = await http.get(PATH, params={"state": state, "code": "good"})
-            statuses.append(answer.status_code)
-
+        come_back = partial(note_answer, statuses, state=state, code="good")
         async with (
             browser(app.server, browser_of(client)) as http,
             anyio.create_task_group() as tasks,
         ):
-            tasks.start_soon(come_back)
+            tasks.start_soon(come_back, http)
             await asked.wait()
             await client.click("off")
             await client.see("out None")
@@ -416,15 +411,12 @@ async def test_a_session_that_ends_while_the_token_is_fetched() -> None:
         state = await begin(client)
         statuses: list[int] = []
 
-        async def come_back() -> None:
-            answer = await http.get(PATH, params={"state": state, "code": "hanging"})
-            statuses.append(answer.status_code)
-
+        come_back = partial(note_answer, statuses, state=state, code="hanging")
         async with (
             browser(app.server, browser_of(client)) as http,
             anyio.create_task_group() as tasks,
         ):
-            tasks.start_soon(come_back)
+            tasks.start_soon(come_back, http)
             await reached(lambda: len(app.server.sign_ins) == 0)
             app.session.close()
         assert statuses == [410]
@@ -536,3 +528,11 @@ async def test_a_session_that_has_ended_begins_no_sign_in() -> None:
         await client.until(lambda: client.closed)
         await reached(lambda: failures)
         assert len(app.server.sign_ins) == 0
+
+
+async def note_answer(
+    statuses: list[int], http: httpx.AsyncClient, *, state: str, code: str
+) -> None:
+    """Come back from the provider, and note with which status."""
+    answer = await http.get(PATH, params={"state": state, "code": code})
+    statuses.append(answer.status_code)

@@ -19,7 +19,6 @@ import flet_anyio
 from flet_anyio import Limits
 from oauth_provider import provider, register
 from sockets import open_socket
-from web.test_app import client_files
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
     from sockets import Socket
 
-__all__ = ["client_files"]
 
 pytestmark = [
     pytest.mark.anyio,

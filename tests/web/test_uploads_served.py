@@ -45,16 +45,6 @@ class Uploading:
         page.add(ft.Text("ready"))
 
 
-@pytest.fixture
-def client_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "client"
-    (folder / "assets").mkdir(parents=True)
-    (folder / "index.html").write_text('<html><head><base href="/"></head></html>')
-    (folder / "manifest.json").write_text("{}")
-    (folder / "assets" / "FontManifest.json").write_text("[]")
-    monkeypatch.setenv("FLET_WEB_PATH", str(folder))
-
-
 @asynccontextmanager
 async def serving(asgi: Any, *, prefix: str = "", strip: bool = True) -> AsyncIterator[str]:
     """Serve an app, behind a proxy when there is a prefix. Gives the URL for browsers."""

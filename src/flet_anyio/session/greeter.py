@@ -66,15 +66,9 @@ class Greeter:
         self._crossing: Crossing | None = None
         self.route_changed = False
         self.greeted: Client | None = None
-        self._foreign = False
-
-    @property
-    def foreign(self) -> bool:
-        """Whether what the client says now is about a page that was not drawn here.
-
-        A server that was restarted gave the same ids to other controls.
-        """
-        return self._foreign
+        # Whether what the client says now is about a page that was not drawn here: a server that
+        # was restarted gave the same ids to other controls.
+        self.foreign = False
 
     def note(self, request: Register) -> None:
         """Take what a client that registers says of its page.
@@ -109,7 +103,7 @@ class Greeter:
                 client.continue_channels(self.greeted)
             self.greeted = client
             self._crossing = None
-            self._foreign = welcome.foreign
+            self.foreign = welcome.foreign
             client.welcome(welcome.frames)
             if welcome.stand_in is not None:
                 self._crossing = Crossing(None)
@@ -152,7 +146,7 @@ class Greeter:
     async def _show_views(self, client: Client, welcome: Welcome, crossing: Crossing) -> None:
         try:
             await self._built(client, welcome.stand_in)
-            self._foreign = False
+            self.foreign = False
             for views in welcome.then:
                 client.send(views, urgent=True)
             self._tasks.spawn(self._let_go, client, welcome.top, name="a refresh")
