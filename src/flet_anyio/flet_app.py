@@ -21,7 +21,13 @@ from .session.lifecycle import Reason
 from .session.session import Session
 from .session.sign_in import SignIn
 from .session.threads import sync_handlers_setting
-from .settings import endpoint, oauth_state_timeout, session_timeout, setting
+from .settings import (
+    endpoint,
+    oauth_state_timeout,
+    renderer_setting,
+    session_timeout,
+    setting,
+)
 from .transports import open_transport
 from .web.browser_cookie import browser_cookie, browsers, new_browser
 from .web.origin import Origins
@@ -48,6 +54,7 @@ if TYPE_CHECKING:
     from flet.pubsub.pubsub_hub import PubSubHub
 
     from .limits import Limits
+    from .render import RendererName
     from .session.registry import Registry
     from .session.threads import SyncHandlers
     from .transports import Transport
@@ -83,13 +90,16 @@ class FletApp(Connection):
             `https://example.com`; "*" allows all.
         sync_handlers: Where functions and generators of the app run: "inline", on the event
             loop, or "thread", in worker threads, one at a time for each session.
+        renderer: "tracked" draws what was changed; "flet" has flet's differ compare the whole
+            page for each update. Default: `FLET_ANYIO_RENDERER`, else "tracked".
         proxy_path: Prefix of the URL that a proxy in front strips.
         max_upload_size: Bytes of one uploaded file, written into each upload URL. Default:
             what the endpoint allows.
 
     Raises:
         ValueError: A closed or stopped loop, a shut-down executor, a time that is no number
-            of seconds from 0 up, what is no origin, or no such place for sync handlers.
+            of seconds from 0 up, what is no origin, no such place for sync handlers, or no
+            such renderer.
         TypeError: `main` cannot be called, or `loop` or `executor` are of another kind.
 
     Follows `flet_web.fastapi.FletApp`; unlike there, an explicit argument wins over the
@@ -111,6 +121,7 @@ class FletApp(Connection):
         limits: Limits | None = None,
         allowed_origins: Iterable[str] | None = None,
         sync_handlers: SyncHandlers = "inline",
+        renderer: RendererName | None = None,
         proxy_path: str | None = None,
         max_upload_size: int | None = None,
     ) -> None:
@@ -133,6 +144,7 @@ class FletApp(Connection):
         self._limits = limits
         self._origins = Origins(allowed_origins)
         self.sync_handlers = sync_handlers_setting(sync_handlers)
+        self.renderer = renderer_setting(renderer)
         self._session: Session | None = None
         self._registry: Registry | None = None
         self._link: Link | None = None

@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import math
 import os
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast, get_args
+
+from .render import RendererName
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +23,7 @@ __all__ = [
     "largest_upload",
     "log_level",
     "oauth_state_timeout",
+    "renderer_setting",
     "seconds",
     "session_timeout",
     "setting",
@@ -168,3 +171,20 @@ def _level(text: str) -> int:
     if level is None:
         raise ValueError("expected a level of logging, such as DEBUG or INFO")
     return level
+
+
+def renderer_setting(name: str | None) -> RendererName:
+    """What draws pages: `name`, else FLET_ANYIO_RENDERER, else "tracked".
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    chosen = setting(name, "FLET_ANYIO_RENDERER", _renderer)
+    return "tracked" if chosen is None else _renderer(chosen)
+
+
+def _renderer(name: str) -> RendererName:
+    names = get_args(RendererName)
+    if name not in names:
+        raise ValueError(f"renderer must be one of {', '.join(names)}, not {name!r}")
+    return cast("RendererName", name)

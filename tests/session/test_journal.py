@@ -107,8 +107,17 @@ def test_a_number_beyond_the_last_confirms_nothing(number: int) -> None:
 def test_what_was_confirmed_is_not_given_again() -> None:
     made, epoch = journal(b"one", b"two")
     assert made.confirm(f"{epoch}:1")
-    assert made.missed(Position(epoch, 0)) is None
+    # It may not have been told the number of what it confirmed.
+    assert made.missed(Position(epoch, 0)) == [b"two"]
     assert made.missed(Position(epoch, 1)) == [b"two"]
+
+
+def test_some_updates_in_a_row_may_go_without_their_number() -> None:
+    made, _ = journal()
+    unmarked = [made.leave_unmarked() for _ in range(100)]
+    assert unmarked == [True] * 64 + [False] * 36
+    made.marked()
+    assert made.leave_unmarked()
 
 
 def test_a_new_drawing_begins_where_the_last_one_ended() -> None:

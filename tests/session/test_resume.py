@@ -267,7 +267,7 @@ async def test_an_update_that_may_have_been_half_done_is_not_repeated() -> None:
     def main(page: ft.Page) -> None:
         page.add(ft.Column([ft.Text("start")], key="column"))
 
-    async with InProcess(main) as app, app.connect() as client:
+    async with InProcess(main, renderer="flet") as app, app.connect() as client:
         await client.see("start")
         column = app.session.page.controls[0]
         assert isinstance(column, ft.Column)
@@ -490,7 +490,7 @@ async def test_a_control_whose_arrival_is_not_sure_is_not_given_twice() -> None:
     # The client would have two of it: one on the screen, and another that is updated.
     box = ft.Container()
     async with (
-        InProcess(lambda page: page.add(box, ft.Text("start"))) as app,
+        InProcess(lambda page: page.add(box, ft.Text("start")), renderer="flet") as app,
         app.connect() as client,
     ):
         await client.see("start")

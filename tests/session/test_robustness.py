@@ -205,7 +205,7 @@ async def test_a_page_that_cannot_be_drawn_is_answered_with_an_error() -> None:
         page.add(ft.Text("fine"))
         page.add(ft.Text("not fine", tooltip=object()))  # type: ignore[arg-type]
 
-    async with InProcess(main) as app, app.connect() as client:
+    async with InProcess(main, renderer="flet") as app, app.connect() as client:
         await client.until(lambda: client.errors)
         client.drop()
         client.page.root["window"]["m"] = 1_000  # in the middle of an update: no way to go on
@@ -214,6 +214,31 @@ async def test_a_page_that_cannot_be_drawn_is_answered_with_an_error() -> None:
             (reply,) = [body for action, body in back.received if action == 1]
             assert reply["error"]
             await back.until(lambda: back.errors)
+
+
+async def test_what_cannot_be_sent_keeps_back_nothing_else() -> None:
+    def main(page: ft.Page) -> None:
+        def spoil() -> None:
+            box.content = ft.Text("lost", tooltip=object())  # type: ignore[arg-type]
+            text.value = "set"
+            page.add(ft.Text("added"))
+
+        def mend() -> None:
+            box.content = ft.Text("mended")
+
+        box, text = ft.Container(), ft.Text("")
+        page.add(ft.Button("spoil", on_click=spoil), ft.Button("mend", on_click=mend), box, text)
+
+    async with InProcess(main, renderer="tracked") as app, app.connect() as client:
+        await client.click("spoil")
+        await client.see("added")
+        await client.until(lambda: client.errors)
+        await client.click("mend")
+        await client.see("mended", "set")
+        assert "lost" not in client.texts
+        client.drop()
+        async with app.connect(after=client) as back:
+            await back.see("mended", "added", "set")
 
 
 async def test_a_crash_of_main_is_shown_to_those_who_come_later() -> None:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgpack
 from flet.controls.object_patch import Operation
-from flet.messaging.protocol import MessageAction, PatchControlBody
+from flet.messaging.protocol import MessageAction
 
 from ..wire.packets import MessagePacket, decode_packet
-from .encoder import encode_message
+from .encoder import by_flet, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = [
     "mark_frame",
@@ -32,9 +35,13 @@ _APPLIED = "n"
 _PLAIN = (str, bytes, bool, int, float, Enum, datetime, date, time, timedelta)
 
 
-def patch_frame(root: int, operations: list[Any]) -> bytes:
-    """Pack a patch of the control with the id `root`."""
-    return encode_message(MessageAction.PATCH_CONTROL, PatchControlBody(root, operations))
+def patch_frame(root: int, operations: list[Any], encode: Callable[[Any], Any] = by_flet) -> bytes:
+    """Pack a patch of the control with the id `root`; `encode` says how controls in it are.
+
+    Raises:
+        TypeError, ValueError, RuntimeError, OverflowError: A value cannot be sent.
+    """
+    return pack(MessageAction.PATCH_CONTROL, {"id": root, "patch": operations}, encode)
 
 
 def mark_frame(mark: str, number: int) -> bytes:

@@ -1,54 +1,44 @@
-"""What changed in a control since it was last sent, worked out by flet's own differ."""
+"""One update: what the client is told, and what comes into the page or leaves it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from flet.controls.base_control import BaseControl
-from flet.controls.object_patch import ObjectPatch
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-__all__ = ["Patch", "diff"]
+    from flet.controls.base_control import BaseControl
+
+__all__ = ["Patch"]
+
+
+def _nothing() -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """Changes of one subtree, ready to be sent.
+    """Changes of one page, ready to be packed.
 
     Attributes:
+        root: The id of the control that the operations are said of.
         operations: `[tree, op…]` as the client reads it. Only the tree, when nothing changed.
         added: Controls that came into the page, parents before children.
-        removed: Controls that left it.
+        removed: Controls that left it, children before parents.
+        keep: To be called when the operations were packed.
+        undo: To be called instead when they could not be packed.
+        changed: The ids of the controls that were looked at, where that is known. After `undo`
+            each may be drawn apart, so that one that cannot be packed keeps back no other.
     """
 
-    operations: list[Any]
-    added: list[BaseControl]
-    removed: list[BaseControl]
+    root: int
+    operations: list[Any] = field(default_factory=lambda: [[0]])
+    added: list[BaseControl] = field(default_factory=list)
+    removed: list[BaseControl] = field(default_factory=list)
+    keep: Callable[[], None] = _nothing
+    undo: Callable[[], None] = _nothing
+    changed: tuple[int, ...] = ()
 
     def __bool__(self) -> bool:
         return len(self.operations) > 1
-
-
-def diff(
-    control: Any,
-    previous: Any,
-    *,
-    parent: BaseControl | None = None,
-    path: list[Any] | None = None,
-    frozen: bool = False,
-) -> Patch:
-    """Compare `control` with `previous`: with itself, for what was changed in place.
-
-    Runs the `before_update` and `validate` hooks of the controls it visits, and so whatever
-    they raise. The snapshots that later comparisons rest on are written when the operations
-    are encoded: encode every patch, even one that is not sent.
-    """
-    patch, added, removed = ObjectPatch.from_diff(
-        previous,
-        control,
-        control_cls=BaseControl,
-        parent=parent,
-        path=path,
-        frozen=frozen,
-    )
-    return Patch(patch.to_message(), added, removed)

@@ -51,7 +51,9 @@ class Contact:
         in_turn: Callable[[Callable[[], None]], Awaitable[None]],
     ) -> None:
         self.client = client
-        self.screen = Screen(page, self._send_update, journal_bytes=limits.journal_bytes)
+        self.screen = Screen(
+            page, self._send_update, renderer=client.renderer, journal_bytes=limits.journal_bytes
+        )
         self.calls = Calls()
         self._greeter = Greeter(token, self.screen, tasks, self.calls, in_turn)
         self._lifecycle = lifecycle

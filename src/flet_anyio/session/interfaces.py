@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ..compat.door import Door
     from ..limits import Limits
     from ..pubsub.hub import Hub
+    from ..render import RendererName
     from ..wire.codes import CloseCode
     from ..wire.tokens import TokenSigner
     from .session import Session
@@ -28,6 +29,7 @@ class Client(Protocol):
     client_ip: str
     user_agent: str
     sync_handlers: SyncHandlers
+    renderer: RendererName
 
     @property
     def page_path(self) -> str:

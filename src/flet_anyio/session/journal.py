@@ -4,9 +4,10 @@ No I/O, no clock. Every update has a number. The client keeps the number of the 
 applied, with the epoch of the drawing they belong to, as properties of its `Window`, and reports
 both when it registers. So its first message after a drop says exactly which updates it lacks.
 
-An update may take several frames: those that are not rooted at the page cannot carry their own
-number, and are followed by it. If one of those does more than replace values, so that applying
-it twice would do harm, a frame before it says that it has begun.
+An update of the page carries its number. One of another control cannot. If it only replaces
+values, it may be applied twice without harm, and goes without: a client that comes back may be
+given it again. After some of these, or else, its number follows in a frame of its own; and if it
+does more than replace values, a frame before it says that it has begun.
 
 Now and then the client is asked for a receipt: a call that every client answers, after it has
 applied all that was sent before. What it has is dropped here. While too much lacks a receipt the
@@ -27,6 +28,8 @@ APPLIED = "n"
 BEGUN = "m"
 _ASK_AFTER = 64 * 1024
 """Bytes after which a receipt is asked for; less, where the journal takes less."""
+_MOST_UNMARKED = 64
+"""How many updates in a row may go without their number. More would be more to give again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class Journal:
         self._bytes = 0
         self._unasked = 0
         self._from = 0
+        self._confirmed = 0
+        self._unmarked = 0
         self.epoch = ""
         self.number = 0
 
@@ -101,11 +106,21 @@ class Journal:
         self._bytes += size
         self._unasked += size
 
+    def leave_unmarked(self) -> bool:
+        """Whether the next update may go without its number, if it can be given again."""
+        self._unmarked += 1
+        return self._unmarked <= _MOST_UNMARKED
+
+    def marked(self) -> None:
+        """The next update carries its number."""
+        self._unmarked = 0
+
     def settle(self) -> None:
         """Nothing before the update numbered last can be given again from now on."""
         self._kept.clear()
         self._bytes = self._unasked = 0
-        self._from = self.number
+        self._from = self._confirmed = self.number
+        self._unmarked = 0
 
     def missed(self, position: Position) -> list[bytes] | None:
         """The frames a client lacks, or None when they cannot bring it up to date.
@@ -120,7 +135,8 @@ class Journal:
             return None
         if type(begun) in (int, float) and begun > applied:
             return None
-        self._drop(applied)
+        # It may have confirmed more than it has the number of.
+        self._drop(max(applied, self._confirmed))
         self._unasked = self._bytes
         return [frame for _, frames in self._kept for frame in frames]
 
@@ -147,5 +163,5 @@ class Journal:
 
     def _drop(self, applied: float) -> None:
         while self._kept and self._kept[0][0] <= applied:
-            self._from, frames = self._kept.popleft()
+            self._confirmed, frames = self._kept.popleft()
             self._bytes -= sum(map(len, frames))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import secrets
+from contextlib import suppress
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -20,20 +21,21 @@ from flet.controls.id_counter import ControlId
 from flet.controls.material.progress_ring import ProgressRing
 from flet.messaging.protocol import (
     MessageAction,
-    RegisterClientResponseBody,
     SessionCrashedBody,
 )
 
 from ..errors import OutboxFull
 from ..render import (
     Patch,
-    diff,
+    by_flet,
     encode_message,
     encode_page,
     encode_with_lists,
+    make_renderer,
     mark_frame,
     mark_operations,
     may_repeat,
+    pack,
     pack_page,
     patch_frame,
     replaced_properties,
@@ -48,6 +50,7 @@ from .props import declared
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..render import RendererName
     from ..wire.tokens import ResumeToken
     from .crossing import Changes
     from .page import Page
@@ -62,7 +65,7 @@ NO_CONTROL = 0
 PING = "ping"
 """The id of a call that only asks for a sign of life."""
 
-_NO_CHANGE = Patch([[0]], [], [])
+_NO_CHANGE = Patch(0)
 _ROOT = 0
 _UNUSED_IDS = 1 << 30
 _NOT_THE_APPS = frozenset(
@@ -124,10 +127,16 @@ class Screen:
     """Draws one page for its client."""
 
     def __init__(
-        self, page: Page, send: Callable[[list[bytes]], None], *, journal_bytes: int | None
+        self,
+        page: Page,
+        send: Callable[[list[bytes]], None],
+        *,
+        renderer: RendererName = "tracked",
+        journal_bytes: int | None,
     ) -> None:
         self.page = page
         self.index = ControlIndex({page._i: page})
+        self._renderer = make_renderer(renderer, page, self.index)
         self.journal = Journal(journal_bytes)
         self._send = send
         self._lock = RLock()
@@ -161,9 +170,14 @@ class Screen:
                 # Before the change is looked at: what is kept back begins with it, and flet puts
                 # a component that was drawn into the page only afterwards.
                 drawn += self._fall_behind_if_full()
-                patch = diff(control, previous, parent=parent, path=path, frozen=frozen)
-                self._apply(parent._i if parent is not None else control._i, patch)
-                drawn.append(patch)
+                if control is previous and parent is None:
+                    self._update(control, drawn)
+                else:
+                    patch = self._renderer.reconcile(
+                        control, previous, parent=parent, path=path or [], frozen=frozen
+                    )
+                    self._apply(patch)
+                    drawn.append(patch)
         finally:
             _run_hooks(*drawn)
 
@@ -302,32 +316,68 @@ class Screen:
         if known:
             patch = self._redraw()
         else:
-            patch = diff(self.page, None)
+            patch = self._renderer.draw()
             self._drawn = True
             self._reindex(patch)
         live = position.live
         if live:
             self._rename_dialogs()
-        fields = encode_page(self.page, **self.journal.begin())
+        encode = self._renderer.as_sent if known else self._renderer.first_time
+        fields = encode_page(self.page, encode, **self.journal.begin())
         self._said.forget()
         self._arrears = self._cover = None
-        reply = RegisterClientResponseBody(token.renew(shown), fields, error)
-        greet(self._refresh(reply, known=known) if live else Welcome([_reply_frame(reply)]))
+        reply = {"session_id": token.renew(shown), "page_patch": fields, "error": error}
+        if live:
+            greet(self._refresh(reply, encode, known=known))
+        else:
+            greet(Welcome([_reply_frame(reply, encode)]))
         return patch
+
+    def fields(self) -> dict[str, Any]:
+        """The page as a client that registers is sent it."""
+        with self._lock:
+            encode = self._renderer.as_sent if self._drawn else self._renderer.first_time
+            return encode_page(self.page, encode)
 
     # --- updates ------------------------------------------------------------------------------
 
-    def _apply(self, root: int, patch: Patch) -> None:
-        frames: list[bytes] = []
-        if patch and self._arrears is None:
-            frames = self._journalled(root, patch.operations)
-        elif patch:
-            # Packing it notes what flet compares with next; what changed is sent later.
-            patch_frame(root, patch.operations)
+    def _update(self, control: BaseControl, drawn: list[Patch]) -> None:
+        """Draw what was changed, and add it to `drawn`.
+
+        A change that cannot be packed keeps back no other: the rest is drawn, then it raises.
+        """
+        patch = self._renderer.update(control)
+        try:
+            self._apply(patch)
+        except Exception:
+            for part in self._renderer.update_apart(patch.changed):
+                with suppress(Exception):  # it is raised below
+                    self._apply(part)
+                    drawn.append(part)
+            raise
+        drawn.append(patch)
+
+    def _apply(self, patch: Patch) -> None:
+        frames = self._packed(patch)
         # First the index: a client is quick to speak of a control that it was sent.
         self._reindex(patch)
         if frames:
             self._dispatch(frames)
+
+    def _packed(self, patch: Patch) -> list[bytes]:
+        encode = self._renderer.first_time
+        frames: list[bytes] = []
+        try:
+            if patch and self._arrears is None:
+                frames = self._journalled(patch.root, patch.operations, encode)
+            elif patch:
+                # Packing it notes what is compared with next; what changed is sent later.
+                patch_frame(patch.root, patch.operations, encode)
+        except BaseException:
+            patch.undo()
+            raise
+        patch.keep()
+        return frames
 
     def _dispatch(self, frames: list[bytes]) -> None:
         self._send(self._with_receipt(frames))
@@ -346,21 +396,21 @@ class Screen:
         if not self.journal.full or self._arrears is not None:
             return []
         try:
-            patch = diff(self.page, self.page)
-            self._apply(self.page._i, patch)
-            self._arrears = Arrears(pack_page(self.page, without=_CLIENTS_OWN))
+            drawn: list[Patch] = []
+            self._update(self.page, drawn)
+            self._arrears = Arrears(self._pack_page())
         except Exception:
             # Supervised: it is the fault of a control that whoever updates has not touched.
             logger.warning("a page cannot be drawn; its client gets it anew", exc_info=True)
             self.journal.begin()
             return []
         self.ask_receipt()
-        return [patch]
+        return drawn
 
     def _settle(self, arrears: Arrears) -> tuple[list[bytes], Patch]:
         """One update that carries all that was kept back."""
         patch = self._redraw()
-        page = pack_page(self.page, without=_CLIENTS_OWN)
+        page = self._pack_page()
         operations = arrears.operations(page)
         frames = self._journalled(self.page._i, operations) if len(operations) > 1 else []
         if self._cover is not None:
@@ -371,38 +421,57 @@ class Screen:
 
     def _redraw(self) -> Patch:
         """Draw all changes there are, for what is sent as part of something else."""
-        patch = diff(self.page, self.page)
-        patch_frame(self.page._i, patch.operations)
+        patch = self._renderer.update(self.page)
+        try:
+            patch_frame(patch.root, patch.operations, self._renderer.first_time)
+        except BaseException:
+            patch.undo()
+            raise
+        patch.keep()
         self._reindex(patch)
         return patch
+
+    def _pack_page(self) -> bytes:
+        return pack_page(self.page, self._renderer.as_sent, without=_CLIENTS_OWN)
 
     def _journalled_cover(self, cover: bytes) -> list[bytes]:
         frames = [cover, mark_frame(APPLIED, self.journal.next())]
         self.journal.keep(frames)
         return frames
 
-    def _journalled(self, root: int, operations: list[Any]) -> list[bytes]:
+    def _journalled(
+        self, root: int, operations: list[Any], encode: Callable[[Any], Any] = by_flet
+    ) -> list[bytes]:
         """Pack an update so that the client can tell that it has applied it."""
         number = self.journal.next()
+        if root != self.page._i and may_repeat(operations) and self.journal.leave_unmarked():
+            frames = [patch_frame(root, operations, encode)]
+        else:
+            self.journal.marked()
+            frames = self._marked(number, root, operations, encode)
+        self.journal.keep(frames)
+        return frames
+
+    def _marked(
+        self, number: int, root: int, operations: list[Any], encode: Callable[[Any], Any]
+    ) -> list[bytes]:
         if (name := self._place_in_page(root)) is not None:
             root, operations = self.page._i, root_at_page(operations, name)
         if root == self.page._i:
             mark_operations(operations, number)
-            frames = [patch_frame(root, operations)]
-        else:
-            frames = [patch_frame(root, operations), mark_frame(APPLIED, number)]
-            if not may_repeat(operations):
-                frames.insert(0, mark_frame(BEGUN, number))
-        self.journal.keep(frames)
-        return frames
+            return [patch_frame(root, operations, encode)]
+        frames = [patch_frame(root, operations, encode), mark_frame(APPLIED, number)]
+        return frames if may_repeat(operations) else [mark_frame(BEGUN, number), *frames]
 
     def _place_in_page(self, root: int) -> str | None:
         # Dialogs come and go through a control of their own. What is said of it as of the page
         # carries its mark, and so is never half done.
         return next((name for name in _PARTS if getattr(self.page, name)._i == root), None)
 
-    def _refresh(self, reply: RegisterClientResponseBody, *, known: bool) -> Welcome:
-        fields = reply.page_patch
+    def _refresh(
+        self, reply: dict[str, Any], encode: Callable[[Any], Any], *, known: bool
+    ) -> Welcome:
+        fields = reply["page_patch"]
         # Dialogs and overlays belong to the view on top. Those of the stand-in would be closed
         # with it, or stay on the screen for ever, as only the view that opened one closes it.
         upper = {name: fields.pop(name, None) for name in (*_PARTS, "views")}
@@ -410,14 +479,18 @@ class Screen:
         properties = {name: fields.pop(name, None) for name in _property_names(type(self.page))}
         for name, value in fields.items():
             if isinstance(value, BaseControl):
-                fields[name] = encode_with_lists(value)
+                fields[name] = encode_with_lists(value, encode)
         true = self._views()
         stand_in = _stand_in(self._stand_in_route(true, known=known))
         frames = [
-            patch_frame(self.page._i, _replace(**properties, **_NO_PARTS, views=[stand_in])),
-            _reply_frame(reply),
+            patch_frame(
+                self.page._i,
+                _replace(**properties, **_NO_PARTS, views=[by_flet(stand_in)]),
+                encode,
+            ),
+            _reply_frame(reply, encode),
         ]
-        then = self._journalled(self.page._i, _replace(**upper))
+        then = self._journalled(self.page._i, _replace(**upper), encode)
         # A client that goes away before it shows them has to begin anew: who knows whether it
         # has built the stand-in.
         self.journal.settle()
@@ -432,9 +505,11 @@ class Screen:
         """
         for dialog in self.page._dialogs.controls:
             if getattr(dialog, "open", False):
-                self.index.pop(dialog._i, None)
+                before = dialog._i
+                self.index.pop(before, None)
                 dialog._i = ControlId.next()
                 self.index[dialog._i] = dialog
+                self._renderer.renamed(dialog, before)
 
     def _views(self) -> list[View]:
         views = unwrap_component(self.page.views)
@@ -501,8 +576,8 @@ def call_frame(control_id: int, call_id: str, **request: int) -> bytes:
     return encode_message(MessageAction.INVOKE_METHOD, call)
 
 
-def _reply_frame(reply: RegisterClientResponseBody) -> bytes:
-    return encode_message(MessageAction.REGISTER_CLIENT, reply)
+def _reply_frame(reply: dict[str, Any], encode: Callable[[Any], Any]) -> bytes:
+    return pack(MessageAction.REGISTER_CLIENT, reply, encode)
 
 
 def _replace(**properties: Any) -> list[Any]:

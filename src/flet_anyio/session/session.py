@@ -21,7 +21,6 @@ from flet.pubsub.pubsub_client import PubSubClient
 
 from ..compat.loops import session_loop
 from ..errors import SessionClosed
-from ..render import encode_page
 from ..wire.codes import CloseCode
 from ..wire.messages import CallReply
 from ..wire.tokens import ResumeToken
@@ -93,7 +92,12 @@ class Session:
             threads=threads,
             stall_warning=self._limits.stall_warning,
         )
-        self._dispatcher = Dispatcher(self._limits, self._take_turn, self._tasks.until_idle)
+        self._dispatcher = Dispatcher(
+            self._limits,
+            self._take_turn,
+            self._tasks.until_idle,
+            at_once=self._tasks.inline,
+        )
         self._scheduler = Scheduler(self._tasks, self._door)
         self._contact = Contact(
             client,
@@ -506,7 +510,7 @@ class Session:
 
     def get_page_patch(self) -> dict[str, Any]:
         """The whole page as a client that registers is sent it."""
-        return encode_page(self._page)
+        return self._contact.screen.fields()
 
     def handle_invoke_method_results(
         self, control_id: int, call_id: str, result: Any, error: str | None

@@ -20,7 +20,14 @@ from ..flet_app import FletApp
 from ..limits import Limits
 from ..server import Server, hosted_server, hosted_servers
 from ..session.threads import sync_handlers_setting
-from ..settings import endpoint, largest_upload, oauth_state_timeout, session_timeout, setting
+from ..settings import (
+    endpoint,
+    largest_upload,
+    oauth_state_timeout,
+    renderer_setting,
+    session_timeout,
+    setting,
+)
 from ..transports.asgi import refuse as answer
 from ..wire.codes import CloseCode
 from .browser_cookie import mark_browsers
@@ -39,6 +46,7 @@ if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
     from starlette.websockets import WebSocket
 
+    from ..render import RendererName
     from ..session.threads import SyncHandlers
 
 __all__ = ["FletAsgi", "app", "refuse"]
@@ -100,6 +108,7 @@ def app(
     limits: Limits | None = None,
     debug: bool = False,
     sync_handlers: SyncHandlers = "inline",
+    renderer: RendererName | None = None,
 ) -> FletAsgi:
     """Make an ASGI app that serves `main` to browsers. Run it by any ASGI server, or mount it.
 
@@ -135,6 +144,8 @@ def app(
         debug: Whether visitors see the text of errors.
         sync_handlers: Where functions and generators of the app run: "inline", on the event
             loop, or "thread", in worker threads, one at a time for each session.
+        renderer: "tracked" draws what was changed; "flet" has flet's differ compare the whole
+            page for each update. Default: `FLET_ANYIO_RENDERER`, else "tracked".
 
     What is not given comes from the `FLET_*` variable that upstream reads, if it is set.
 
@@ -153,6 +164,7 @@ def app(
         proxy_path=proxy_path,
         secret_key=setting(secret_key, "FLET_SECRET_KEY", str),
         sync_handlers=sync_handlers_setting(sync_handlers),
+        renderer=renderer_setting(renderer),
         allowed_origins=origins,
         limits=limits,
         debug=debug,
