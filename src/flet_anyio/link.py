@@ -77,21 +77,30 @@ class Link:
 
     async def write(self) -> None:
         """Send what waits in the outbox, each frame in its time, until the end."""
-        timeout = self._write_timeout
         while isinstance(item := await self._outbox.get(), bytes):
-            with anyio.move_on_after(timeout) as in_time:
-                self._sending = True
-                try:
-                    await self._transport.send(item)
-                except TransportClosed:
-                    break
-                self._sending = False
-            if in_time.cancelled_caught:
-                self.drop(f"a frame was not taken in {timeout} s")
+            try:
+                in_time = await self._send(item)
+            except TransportClosed:
+                break
+            if not in_time:
+                self.drop(f"a frame was not taken in {self._write_timeout} s")
                 break
         else:
             self._end = item
         self.scope.cancel()
+
+    async def _send(self, frame: bytes) -> bool:
+        """Send a frame; return False if it was not taken in time."""
+        self._sending = True
+        if self._write_timeout is None:
+            await self._transport.send(frame)
+        else:
+            with anyio.move_on_after(self._write_timeout) as scope:
+                await self._transport.send(frame)
+            if scope.cancelled_caught:
+                return False
+        self._sending = False
+        return True
 
     async def watch(self, ask: Callable[[], bool]) -> None:
         """Drop the connection when nothing is heard from it for `Limits.silence_timeout`.

@@ -36,6 +36,9 @@ class Turn(Protocol):
     def start(self, slot: Slot) -> None:
         """Start what runs beside other events; it holds `slot` until it ends."""
 
+    def run_now(self) -> bool:
+        """Run what needs no waiting, or return False. Raises nothing."""
+
     async def run(self) -> None:
         """Run what must end before the next event starts. Raises nothing."""
 
@@ -80,7 +83,8 @@ class Dispatcher:
     An event is queued as a function that makes its `Turn`. It is called when the turn comes:
     what the handlers before it changed counts, and so does a handler they replaced. `prepare`
     makes that call, and returns None when it fails. Before, `until_idle` waits for what must
-    end first and is no event, such as a `main` that runs in a thread.
+    end first and is no event, such as a `main` that runs in a thread; `at_once` says that there
+    never is any.
     """
 
     def __init__(
@@ -88,13 +92,17 @@ class Dispatcher:
         limits: Limits,
         prepare: Callable[[Callable[[], Turn | None]], Turn | None],
         until_idle: Callable[[], Awaitable[None]],
+        *,
+        at_once: bool,
     ) -> None:
         self._queue: deque[tuple[Callable[[], Turn | None], bool]] = deque()
         self._limits = limits
         self._prepare = prepare
         self._until_idle = until_idle
+        self._at_once = at_once
         self._from_client = 0
         self._arrived = anyio.Event()
+        self._idle = False
         self._room = anyio.Event()
         self._slots = (
             anyio.Semaphore(limits.events_in_flight, fast_acquire=True)
@@ -104,7 +112,19 @@ class Dispatcher:
         self._steps_to_start = _steps_to_start()
 
     async def put(self, event: Callable[[], Turn | None]) -> None:
-        """Queue an event of the client, waiting while the queue is full."""
+        """Queue an event of the client, waiting while the queue is full.
+
+        When all before it are done and its handler needs no waiting, it is not queued: it runs
+        here and now, which saves waking the dispatcher.
+        """
+        if self._idle and not self._queue:
+            turn = self._prepare(event)
+            if turn is None or turn.run_now():
+                return
+
+            def event() -> Turn | None:
+                return turn
+
         while self._from_client >= self._limits.events_queued:
             await self._room.wait()
         self._from_client += 1
@@ -130,7 +150,8 @@ class Dispatcher:
             if turn is None:
                 continue
             if not turn.concurrent:
-                await turn.run()
+                if not turn.run_now():
+                    await turn.run()
                 continue
             turn.start(await self._slot())
             for _ in range(self._steps_to_start):
@@ -143,7 +164,11 @@ class Dispatcher:
     async def _next(self) -> Callable[[], Turn | None]:
         while not self._queue:
             self._arrived = anyio.Event()
-            await self._arrived.wait()
+            self._idle = self._at_once
+            try:
+                await self._arrived.wait()
+            finally:
+                self._idle = False
         event, from_client = self._queue.popleft()
         if from_client:
             self._from_client -= 1

@@ -10,12 +10,17 @@ from __future__ import annotations
 import functools
 import inspect
 from enum import Enum
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import CodeType
 
-__all__ = ["HandlerName", "Kind", "call_name", "kind_of", "takes_argument"]
+__all__ = ["HandlerName", "Kind", "call_name", "how_to_call"]
+
+_MOST_FUNCTIONS = 4096
+"""How many functions are remembered."""
 
 
 class Kind(Enum):
@@ -49,8 +54,38 @@ class HandlerName:
         return f"{self._event} ({call_name(self._handler)})"
 
 
-def kind_of(func: Callable[..., Any]) -> Kind:
-    """Tell the kind of `func`, looking through partials, methods and `__call__`."""
+_known: dict[tuple[CodeType, bool], tuple[Kind, bool]] = {}
+
+
+def how_to_call(func: Callable[..., Any]) -> tuple[Kind, bool]:
+    """Tell the kind of `func`, looking through partials, methods and `__call__`, and whether it
+    wants the event. One whose signature is unknown is given it.
+
+    Worked out once for each function that an app has written, of which each session may make
+    its own: they differ in what they close over, and not in this.
+    """
+    code = _code_of(func)
+    if code is None:
+        return _kind_of(func), _takes_argument(func)
+    known = _known.get(code)
+    if known is None:
+        if len(_known) >= _MOST_FUNCTIONS:
+            _known.clear()
+        known = _known[code] = _kind_of(func), _takes_argument(func)
+    return known
+
+
+def _code_of(func: Callable[..., Any]) -> tuple[CodeType, bool] | None:
+    """What all functions made in one place have in common; whether it is bound to an object."""
+    bound = type(func) is MethodType
+    plain: Any = func.__func__ if bound else func  # type: ignore[attr-defined]
+    # One with attributes may be a wrapper, or be marked as another kind than it is.
+    if type(plain) is not FunctionType or plain.__dict__:
+        return None
+    return plain.__code__, bound
+
+
+def _kind_of(func: Callable[..., Any]) -> Kind:
     func = _underlying(func)
     if inspect.iscoroutinefunction(func):
         return Kind.COROUTINE
@@ -61,8 +96,7 @@ def kind_of(func: Callable[..., Any]) -> Kind:
     return Kind.FUNCTION
 
 
-def takes_argument(func: Callable[..., Any]) -> bool:
-    """Whether `func` wants the event. One whose signature is unknown is given it."""
+def _takes_argument(func: Callable[..., Any]) -> bool:
     try:
         return len(inspect.signature(func).parameters) > 0
     except (ValueError, TypeError):

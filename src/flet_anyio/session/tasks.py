@@ -73,6 +73,11 @@ class Tasks:
         self._context = copy_context()
         self._context.run(self.enter_context)
 
+    @property
+    def inline(self) -> bool:
+        """Whether sync code of the app runs on the event loop, and not in threads."""
+        return self._threads is None
+
     def open(self, group: TaskGroup) -> None:
         """Take children from now on, as tasks of `group`. From a task of the same loop."""
         self._context.run(name_library)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from flet.controls.context import context
 
 from ..errors import SessionClosed
 from .events import make_event, runs_itself
-from .handlers import HandlerName, Kind, kind_of, takes_argument
+from .handlers import HandlerName, Kind, how_to_call
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -49,7 +49,7 @@ class HandlerTurn:
         self._name = HandlerName(name, handler)
         self._where = where
         self._after_step = after_step
-        self._kind = kind_of(handler)
+        self._kind, _ = how_to_call(handler)
 
     @property
     def concurrent(self) -> bool:
@@ -62,6 +62,23 @@ class HandlerTurn:
             self._run_to_end, name=self._name, in_context=self._where, slot=slot
         )
 
+    def run_now(self) -> bool:
+        """Run a function that the session has run on the loop. Failures are reported."""
+        tasks = self._session.tasks
+        if self._handler is _nothing:
+            # Not worth a thread: no code of the app runs.
+            tasks.guard(self._name, self._where.run, self._after_step)
+            return True
+        if self._kind is not Kind.FUNCTION or not tasks.inline:
+            return False
+        call = (_call_and_update, self._handler, self._args, self._after_step)
+        result = tasks.guard(self._name, self._where.run, *call)
+        if result is not None:
+            # `on_click=lambda e: page.push_route("/x")`: what it returned is still to be run.
+            with suppress(SessionClosed):
+                tasks.spawn(self._await_result, result, name=self._name, in_context=self._where)
+        return True
+
     async def run(self) -> None:
         """Run the handler to its end, as seen from the calling task. Failures are reported.
 
@@ -73,8 +90,7 @@ class HandlerTurn:
             await tasks.supervise(self._run_to_end, name=self._name)
             return
         if self._handler is _nothing:
-            # Not worth a thread: no code of the app runs.
-            tasks.guard(self._name, self._where.run, self._after_step)
+            self.run_now()
             return
         call = partial(tasks.guarded_call, self._name, self._where)
         result = await _run_sync(self._kind, self._handler, self._args, self._after_step, call)
@@ -107,7 +123,7 @@ async def run_main(
     An async one runs in the calling task, a sync one where the session runs such code.
     `after_step` is called at each `yield` and at the end.
     """
-    kind = kind_of(main)
+    kind, _ = how_to_call(main)
     if kind.is_async:
         await _run_async(kind, main, args, after_step)
         return
@@ -195,7 +211,8 @@ def event_turn(
     handler = getattr(control, f"on_{name}", None)
     if not callable(handler):
         handler = _nothing
-    args = (event,) if takes_argument(handler) else ()
+    _, takes_event = how_to_call(handler)
+    args = (event,) if takes_event else ()
     # The control may leave the page, or be replaced, while its handler runs.
     after_step = partial(_update_after, session, control._i)
     return turn(handler, args, after_step=after_step)
