@@ -13,6 +13,7 @@ from flet_anyio.compat.door import Door
 from flet_anyio.link import Link
 from flet_anyio.testing import MemoryTransport
 from flet_anyio.transports.base import PeerInfo
+from flet_anyio.watchdog import Watchdog
 
 pytestmark = pytest.mark.anyio
 
@@ -47,16 +48,20 @@ async def watched(wire: Wire, limits: Limits, *, seconds: float, frame: bytes = 
         await link.receive()
 
     kept = False
-    async with anyio.create_task_group() as tasks:
-        link.scope = tasks.cancel_scope
-        tasks.start_soon(link.write)
-        tasks.start_soon(link.watch, lambda: True)
-        tasks.start_soon(read)
-        if frame:
-            link.send(frame)
-        await anyio.sleep(seconds)
-        kept = True
-        tasks.cancel_scope.cancel()
+    watchdog = Watchdog()
+    async with anyio.create_task_group() as server:
+        server.start_soon(watchdog.run)
+        with watchdog.watching(link, lambda: True):
+            async with anyio.create_task_group() as tasks:
+                link.scope = tasks.cancel_scope
+                tasks.start_soon(link.write)
+                tasks.start_soon(read)
+                if frame:
+                    link.send(frame)
+                await anyio.sleep(seconds)
+                kept = True
+                tasks.cancel_scope.cancel()
+        server.cancel_scope.cancel()
     wire.drop()
     return kept
 

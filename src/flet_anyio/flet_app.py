@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -149,7 +148,7 @@ class FletApp(Connection):
         self._registry: Registry | None = None
         self._link: Link | None = None
         self._channels: dict[int, MuxedChannel] = {}
-        self._early: Counter[int] = Counter()
+        self._early: dict[int, int] = {}
         self._browser = ""
         self.client_ip = ""
         self.user_agent = ""
@@ -177,11 +176,11 @@ class FletApp(Connection):
         server.enter(self)
         try:
             await link.accept(self._mark_browser(link))
-            async with anyio.create_task_group() as tasks:
-                link.scope = tasks.cancel_scope
-                tasks.start_soon(link.write, name=f"{link.label}: the writer")
-                tasks.start_soon(link.watch, self._ask, name=f"{link.label}: the watchdog")
-                tasks.start_soon(self._read, link, server, name=f"{link.label}: the reader")
+            with server.watchdog.watching(link, self._ask):
+                async with anyio.create_task_group() as tasks:
+                    link.scope = tasks.cancel_scope
+                    tasks.start_soon(link.write, name=f"{link.label}: the writer")
+                    await self._read(link, server)
         except TransportClosed:
             logger.debug("connection %s: gone before it was accepted", link.label)
         finally:
@@ -359,7 +358,7 @@ class FletApp(Connection):
     def cut(self) -> None:
         """End the connection now, whatever waits to be sent. Call it in the loop's thread."""
         if self._link is not None:
-            self._link.scope.cancel()
+            self._link.cut()
 
     # --- inside -------------------------------------------------------------------------------
 
@@ -400,7 +399,7 @@ class FletApp(Connection):
             link.close(CloseCode.SERVICE_RESTART, "the server shuts down")
         except TransportClosed as gone:
             logger.debug("connection %s: %s", link.label, gone)
-            link.scope.cancel()
+            link.cut()
 
     def _ask(self) -> bool:
         return self._session is not None and self._session.ask(self)
@@ -438,10 +437,10 @@ class FletApp(Connection):
         still waits for its handler. Later bytes must not overtake those.
         """
         channel_id = packet.channel_id
-        if channel_id in self._channels and not self._early[channel_id]:
+        if channel_id in self._channels and channel_id not in self._early:
             self._deliver(session, packet)
             return
-        self._early[channel_id] += 1
+        self._early[channel_id] = self._early.get(channel_id, 0) + 1
         await session.receive_in_turn(partial(self._deliver_early, session, packet))
 
     def _deliver_early(self, session: Session, packet: DataPacket) -> None:

@@ -12,7 +12,7 @@ from .transports import Close, Outbox
 from .wire.codes import CloseCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from .compat.door import Door
     from .limits import Limits
@@ -30,14 +30,14 @@ _GOODBYE = 2
 class Link:
     """The running side of a connection. `send`, `update` and `close` work from any thread.
 
-    Its owner runs `write`, `watch` and a reader of its own as siblings in a task group, and gives
-    the group's scope as `scope`: whichever of them ends the connection, ends the others.
+    Its owner runs `write` in a task group in which it reads itself, and gives the group's scope as
+    `scope`: whichever of the two ends the connection, ends the other.
     """
 
     def __init__(self, transport: Transport, limits: Limits, door: Door, label: str) -> None:
         self.info = transport.info
         self.label = label
-        self.scope = anyio.CancelScope()
+        self.scope: anyio.CancelScope | None = None
         self._transport = transport
         self.limits = limits
         self._door = door
@@ -87,7 +87,7 @@ class Link:
                 break
         else:
             self._end = item
-        self.scope.cancel()
+        self.cut()
 
     async def _send(self, frame: bytes) -> bool:
         """Send a frame; return False if it was not taken in time."""
@@ -102,33 +102,22 @@ class Link:
         self._sending = False
         return True
 
-    async def watch(self, ask: Callable[[], bool]) -> None:
-        """Drop the connection when nothing is heard from it for `Limits.silence_timeout`.
+    @property
+    def reading(self) -> bool:
+        """Whether the next message is waited for. Else the last one waits to be dealt with."""
+        return self._receiving
 
-        Half of that time before, `ask` is called, to have the client say something; it returns
-        False when there is nothing to ask yet. Silence means nothing while the client still takes
-        what it was sent: the write bound sees to that.
+    @property
+    def activity(self) -> tuple[int, bool]:
+        """What differs when something has come since, or has been dealt with."""
+        return self._received, self._receiving
 
-        A client whose message waits for room in its session for as long is dropped, too: that
-        it has gone, or the answer that a handler waits for, may be what nobody reads.
+    @property
+    def writing(self) -> bool:
+        """Whether the client is still to take something, in a time that is bounded.
+
+        Its silence means nothing then.
         """
-        timeout = self.limits.silence_timeout
-        if timeout is None:
-            return
-        while True:
-            heard, stuck = self._received, not self._receiving
-            await anyio.sleep(timeout / 2)
-            if self._received != heard or self._receiving == stuck or self._writes():
-                continue
-            if not stuck and not ask():
-                continue
-            await anyio.sleep(timeout / 2)
-            if self._received != heard or self._receiving == stuck or self._writes():
-                continue
-            why = "a message of the client waited" if stuck else "the client was silent"
-            self.drop(f"{why} for {timeout} s")
-
-    def _writes(self) -> bool:
         if self._system_bounds:
             return self._transport.unconfirmed() > 0
         return self._sending and self._write_timeout is not None
@@ -137,13 +126,18 @@ class Link:
         """End the connection for what the peer did, without sending what waits."""
         logger.warning("connection %s: closed, %s", self.label, error)
         self._end = Close(error.close_code, error.reason)
-        self.scope.cancel()
+        self.cut()
 
     def drop(self, reason: str) -> None:
         """End the connection, as the network would: the client may come back."""
         logger.warning("connection %s: dropped, %s", self.label, reason)
         self._end = Close(CloseCode.TRY_AGAIN_LATER, reason)
-        self.scope.cancel()
+        self.cut()
+
+    def cut(self) -> None:
+        """End the connection now, whatever waits to be sent."""
+        if self.scope is not None:
+            self.scope.cancel()
 
     def send(self, frame: bytes, *, urgent: bool = False) -> None:
         """Put a frame on its way. Urgent ones are not held back.

@@ -24,6 +24,7 @@ from .session.lifecycle import Reason
 from .session.registry import Registry
 from .session.sign_in import SignIns
 from .session.threads import HandlerThreads
+from .watchdog import Watchdog
 from .web.uploads.desk import UploadDesk
 from .wire.codes import CloseCode
 from .wire.tokens import TokenSigner
@@ -82,6 +83,7 @@ class Server(AsyncContextManagerMixin):
         self.name = secrets.token_urlsafe(9)
         self.uploads = UploadDesk(self.name, self.limits)
         self._signer = TokenSigner()
+        self.watchdog = Watchdog()
         self._threads = HandlerThreads(self.limits.handler_threads)
         self._registries: WeakValueDictionary[Hashable, Registry] = WeakValueDictionary()
         self._connections: set[_Connection] = set()
@@ -103,6 +105,7 @@ class Server(AsyncContextManagerMixin):
         _used.get(set()).add(self)
         async with anyio.create_task_group() as group:
             self._group = group
+            group.start_soon(self.watchdog.run, name="the watchdog")
             self.opened.set()
             try:
                 yield self

@@ -256,6 +256,8 @@ class Tracker:
     def _follow_apart(self, namespace: dict[str, Any], plan: Plan, owner: int) -> None:
         for name in plan.apart:
             self._follow_field(namespace, name, owner)
+            if not _may_change_unmarked(namespace.get(name), plan):
+                continue
             number = self._number(owner)
             self._namespaces[number] = namespace
             self._names[number] = name
@@ -339,6 +341,16 @@ class Tracker:
 
     def _owner(self, control_id: int) -> Owner:
         return weakref.ref(self.changes), control_id
+
+
+def _may_change_unmarked(value: Any, plan: Plan) -> bool:
+    """Whether a field that holds this may get another value of which there is to be told.
+
+    Flet looks at those that hold more than a plain value, and marks the others in an app's own
+    dataclasses.
+    """
+    shape = shape_of(type(value))
+    return shape not in (PLAIN, ENUM) or (value is None and plan.sparse)
 
 
 def _is_list(value: Any) -> bool:

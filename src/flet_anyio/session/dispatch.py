@@ -11,7 +11,6 @@ message, cannot wait; it is refused when too much is queued.
 from __future__ import annotations
 
 import logging
-from collections import deque
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
@@ -95,20 +94,17 @@ class Dispatcher:
         *,
         at_once: bool,
     ) -> None:
-        self._queue: deque[tuple[Callable[[], Turn | None], bool]] = deque()
+        # Most of the time it is empty, and a deque takes more memory than all else here.
+        self._queue: list[tuple[Callable[[], Turn | None], bool]] = []
         self._limits = limits
         self._prepare = prepare
         self._until_idle = until_idle
         self._at_once = at_once
         self._from_client = 0
-        self._arrived = anyio.Event()
+        self._arrived: anyio.Event | None = None
         self._idle = False
-        self._room = anyio.Event()
-        self._slots = (
-            anyio.Semaphore(limits.events_in_flight, fast_acquire=True)
-            if limits.events_in_flight is not None
-            else None
-        )
+        self._room: anyio.Event | None = None
+        self._slots: anyio.Semaphore | None = None
         self._steps_to_start = _steps_to_start()
 
     async def put(self, event: Callable[[], Turn | None]) -> None:
@@ -126,6 +122,7 @@ class Dispatcher:
                 return turn
 
         while self._from_client >= self._limits.events_queued:
+            self._room = self._room or anyio.Event()
             await self._room.wait()
         self._from_client += 1
         self._append(event, from_client=True)
@@ -159,26 +156,31 @@ class Dispatcher:
 
     def _append(self, event: Callable[[], Turn | None], *, from_client: bool) -> None:
         self._queue.append((event, from_client))
-        self._arrived.set()
+        if self._arrived is not None:
+            self._arrived.set()
 
     async def _next(self) -> Callable[[], Turn | None]:
         while not self._queue:
-            self._arrived = anyio.Event()
+            arrived = self._arrived = anyio.Event()
             self._idle = self._at_once
             try:
-                await self._arrived.wait()
+                await arrived.wait()
             finally:
                 self._idle = False
-        event, from_client = self._queue.popleft()
+        event, from_client = self._queue.pop(0)
         if from_client:
             self._from_client -= 1
-            self._room.set()
-            self._room = anyio.Event()
+            if self._room is not None:
+                self._room.set()
+                self._room = None
         return event
 
     async def _slot(self) -> Slot:
-        if self._slots is None:
+        limit = self._limits.events_in_flight
+        if limit is None:
             return Slot(None)
+        if self._slots is None:
+            self._slots = anyio.Semaphore(limit, fast_acquire=True)
         await self._slots.acquire()
         return Slot(self._slots.release)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from concurrent.futures import ThreadPoolExecutor
+    from threading import Lock
 
     from ..compat.door import Door
     from ..limits import Limits
@@ -86,6 +87,8 @@ class SessionOwner(Protocol):
     hub: Hub
     signer: TokenSigner
     threads: HandlerThreads
+    lock: Lock
+    """Held for moments, by whatever is made when it is first asked for."""
 
     def forget(self, session: Session) -> None:
         """The session is over."""

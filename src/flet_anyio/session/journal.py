@@ -17,7 +17,6 @@ journal is full, and takes no more: the client is too slow, or away.
 from __future__ import annotations
 
 import secrets
-from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +55,7 @@ class Journal:
 
     def __init__(self, limit: int | None) -> None:
         self._limit = limit
-        self._kept: deque[tuple[int, list[bytes]]] = deque()
+        self._kept: list[tuple[int, list[bytes]]] = []
         self._bytes = 0
         self._unasked = 0
         self._from = 0
@@ -162,6 +161,9 @@ class Journal:
         return True
 
     def _drop(self, applied: float) -> None:
-        while self._kept and self._kept[0][0] <= applied:
-            self._confirmed, frames = self._kept.popleft()
+        confirmed = 0
+        while confirmed < len(self._kept) and self._kept[confirmed][0] <= applied:
+            self._confirmed, frames = self._kept[confirmed]
             self._bytes -= sum(map(len, frames))
+            confirmed += 1
+        del self._kept[:confirmed]

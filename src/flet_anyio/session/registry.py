@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from ..pubsub import Hub
@@ -36,6 +37,7 @@ class Registry:
         self.hub = Hub(self._deliver, self._lives)
         self.main: Callable[..., Any] | None = None
         self.signer = signer or TokenSigner()
+        self.lock = threading.Lock()
         self.threads = threads or HandlerThreads(limits.handler_threads)
         self._sessions: dict[str, Session] = {}
         self._by_key: dict[str, Session] = {}

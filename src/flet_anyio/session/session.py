@@ -80,7 +80,8 @@ class Session:
         self._lifecycle = Lifecycle()
         self._expires_at: datetime | None = None
         self._scope: anyio.CancelScope | None = None
-        self._last_words = anyio.CancelScope(shield=True)
+        self._last_words: anyio.CancelScope | None = None
+        self._hurried = False
         self._page = Page(self)  # type: ignore[arg-type]
         threads = owner.threads if client.sync_handlers == "thread" else None
         self._tasks = Tasks(
@@ -112,10 +113,10 @@ class Session:
         self._store = SessionStore()
         self._pubsub_client = PubSubClient(owner.hub, self._id)
         self._loop: AbstractEventLoop | None = None
-        self._visible = anyio.Event()
-        self._visible.set()
+        self._hidden: anyio.Event | None = None
         self.authorization: Authorization | None = None
-        self.closing = threading.Event()
+        self._closing: threading.Event | None = None
+        self._closing_lock = owner.lock
         self._disconnect_due = False
         self._close_client = False
         self._app = AppRun(
@@ -156,6 +157,16 @@ class Session:
     def crashed(self) -> bool:
         """Whether `main` or `before_main` failed. The session lives on, to be looked at."""
         return bool(self._app.failure)
+
+    @property
+    def closing(self) -> threading.Event:
+        """Set when the session ends; for threads. Made when it is first asked for."""
+        with self._closing_lock:
+            if self._closing is None:
+                self._closing = threading.Event()
+                if not self._lifecycle.open:
+                    self._closing.set()
+            return self._closing
 
     @property
     def reason(self) -> Reason | None:
@@ -242,12 +253,9 @@ class Session:
                 if not self._lifecycle.open:
                     group.cancel_scope.cancel()  # closed before it began
                 self._tasks.open(group)
-                self._tasks.spawn(self._dispatcher.run, name="the dispatcher")
                 task_status.started()
                 try:
-                    # Not sleep_forever(): on asyncio its timer, cancelled, goes on to hold this
-                    # context, and so the page, until the loop throws such timers away.
-                    await anyio.Event().wait()
+                    await self._tasks.supervise(self._dispatcher.run, name="the dispatcher")
                 finally:
                     # Before the children end, which may take a while: nothing is to find the
                     # session half closed.
@@ -274,7 +282,9 @@ class Session:
 
     def hurry(self) -> None:
         """Cut `on_close` short: nobody waits for this session any more."""
-        self._last_words.cancel()
+        self._hurried = True
+        if self._last_words is not None:
+            self._last_words.cancel()
 
     def receive_page(self, request: Register) -> None:
         """Note what a client that registers says of its page, before it is attached.
@@ -473,14 +483,17 @@ class Session:
 
     async def wait_until_visible(self) -> None:
         """See `Page.wait_until_visible`."""
-        await self._visible.wait()
+        while self._hidden is not None:
+            await self._hidden.wait()
 
     def set_visible(self, visible: bool) -> None:
         """Note whether the user can see the page."""
         if visible:
-            self._visible.set()
-        elif self._visible.is_set():
-            self._visible = anyio.Event()
+            if self._hidden is not None:
+                self._hidden.set()
+                self._hidden = None
+        elif self._hidden is None:
+            self._hidden = anyio.Event()
 
     # --- the rest of upstream's names ---------------------------------------------------------
 
@@ -595,7 +608,9 @@ class Session:
         self._disconnect_due |= attached
         self._close_client = attached
         self._tasks.close()
-        self.closing.set()
+        with self._closing_lock:
+            if self._closing is not None:
+                self._closing.set()
         if self._scope is not None:
             self._scope.cancel()
 
@@ -607,7 +622,9 @@ class Session:
         self._close(Reason.CRASHED)  # if it is open still: it could not begin
         self._contact.calls.end_all()
         try:
-            with self._last_words:
+            with anyio.CancelScope(shield=True) as self._last_words:
+                if self._hurried:
+                    self._last_words.cancel()
                 if self._disconnect_due:
                     await self._last_word("disconnect")
                 await self._last_word("close")

@@ -68,7 +68,7 @@ class Tasks:
         self._quit = quit
         self._threads = threads
         self._watch = StallWatch(label, stall_warning)
-        self._one_at_a_time = anyio.Lock(fast_acquire=True)
+        self._one_at_a_time = anyio.Lock(fast_acquire=True) if threads is not None else None
         self._group: TaskGroup | None = None
         self._context = copy_context()
         self._context.run(self.enter_context)
@@ -207,7 +207,7 @@ class Tasks:
 
     async def until_idle(self) -> None:
         """Wait until no sync code of this session runs in a thread."""
-        if self._threads is not None:
+        if self._one_at_a_time is not None:
             async with self._one_at_a_time:
                 pass
 
@@ -215,6 +215,7 @@ class Tasks:
         self, name: str | HandlerName, where: Context, func: Callable[..., Any], *args: Any
     ) -> Callable[[], Any]:
         assert self._threads is not None
+        assert self._one_at_a_time is not None
         late = partial(self._note_late, str(name))
         async with self._one_at_a_time:
             return await self._threads.call(where, func, *args, late=late, last=self._group is None)

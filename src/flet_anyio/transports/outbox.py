@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,11 +32,13 @@ class Outbox:
         self._limit = limit
         self._door = door
         self._lock = threading.Lock()
-        self._frames: deque[bytes] = deque()
+        # Taken all at once, last frame first: a deque takes a lot of memory to hold nothing.
+        self._frames: list[bytes] = []
+        self._taken: list[bytes] = []
         self._held: list[bytes] | None = None
         self._bytes = 0
         self._end: Close | None = None
-        self._arrived = anyio.Event()
+        self._arrived: anyio.Event | None = None
 
     def put(self, *frames: bytes, urgent: bool = False, bounded: bool = True) -> None:
         """Queue frames that belong together: all, or none. After the end they are dropped.
@@ -85,6 +86,7 @@ class Outbox:
         with self._lock:
             self._end = self._end or Close(CloseCode.NORMAL, "")
             self._frames.clear()
+            self._taken.clear()
             self._held = None
             self._bytes = 0
 
@@ -92,8 +94,10 @@ class Outbox:
         """Wait for the next frame, or for the end."""
         while True:
             with self._lock:
-                if self._frames:
-                    frame = self._frames.popleft()
+                if not self._taken and self._frames:
+                    self._taken, self._frames = self._frames[::-1], []
+                if self._taken:
+                    frame = self._taken.pop()
                     self._bytes -= len(frame)
                     return frame
                 if self._end is not None:
@@ -103,9 +107,10 @@ class Outbox:
 
     def _wake(self) -> None:
         if self._door.here():
-            self._arrived.set()
+            self._set_arrived()
         else:
             self._door.post(self._set_arrived)
 
     def _set_arrived(self) -> None:
-        self._arrived.set()
+        if self._arrived is not None:
+            self._arrived.set()

@@ -1,0 +1,110 @@
+"""Drops connections on which nothing is heard for too long: one task for all of a server."""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import math
+from contextlib import contextmanager
+from itertools import count
+from typing import TYPE_CHECKING
+
+import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .link import Link
+
+__all__ = ["Watchdog"]
+
+logger = logging.getLogger(__name__)
+
+
+class Watchdog:
+    """Looks at each connection when half of its `Limits.silence_timeout` is over.
+
+    If nothing was heard from the client by then, it is asked for a sign of life; if nothing comes
+    in the other half, its connection is dropped. A client whose message waits for room in its
+    session for as long is dropped, too: that it has gone, or the answer that a handler waits for,
+    may be what nobody reads.
+
+    A task for each connection would do the same, and would cost as much memory as all else that
+    an idle connection needs of us.
+    """
+
+    def __init__(self) -> None:
+        self._numbers = count()
+        self._watched: dict[int, _Watched] = {}
+        self._due: list[tuple[float, int]] = []
+        self._sooner = anyio.Event()
+
+    @contextmanager
+    def watching(self, link: Link, ask: Callable[[], bool]) -> Iterator[None]:
+        """Watch a connection for as long as the block runs.
+
+        `ask` is called to have the client say something. It returns False when there is nothing
+        to ask yet.
+        """
+        timeout = link.limits.silence_timeout
+        if timeout is None:
+            yield
+            return
+        number = next(self._numbers)
+        self._watched[number] = _Watched(link, ask, timeout / 2)
+        self._look_later(number)
+        try:
+            yield
+        finally:
+            del self._watched[number]
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        while True:
+            self._sooner = anyio.Event()
+            with anyio.CancelScope(deadline=self._due[0][0] if self._due else math.inf):
+                await self._sooner.wait()
+            while self._due and self._due[0][0] <= anyio.current_time():
+                _, number = heapq.heappop(self._due)
+                if number in self._watched and self._watched[number].look():
+                    self._look_later(number)
+
+    def _look_later(self, number: int) -> None:
+        due = anyio.current_time() + self._watched[number].pause
+        if not self._due or due < self._due[0][0]:
+            self._sooner.set()
+        heapq.heappush(self._due, (due, number))
+
+
+class _Watched:
+    """One connection, and what it had last been seen to do."""
+
+    def __init__(self, link: Link, ask: Callable[[], bool], pause: float) -> None:
+        self.pause = pause
+        self._link = link
+        self._ask = ask
+        self._asked = False
+        self._seen = link.activity
+
+    def look(self) -> bool:
+        """Look at it, and do what is due. Return whether to look again."""
+        try:
+            return self._look()
+        except Exception:
+            # Supervised: what goes wrong with one connection is not to end all others.
+            logger.exception("connection %s: watching it failed", self._link.label)
+            self._link.drop("it could not be watched")
+            return False
+
+    def _look(self) -> bool:
+        link = self._link
+        if link.activity != self._seen or link.writing:
+            self._seen, self._asked = link.activity, False
+            return True
+        if self._asked:
+            why = "the client was silent" if link.reading else "a message of the client waited"
+            link.drop(f"{why} for {2 * self.pause} s")
+            return False
+        # Of one whose message waits there is nothing to ask.
+        self._asked = not link.reading or self._ask()
+        return True
