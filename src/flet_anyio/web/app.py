@@ -36,6 +36,7 @@ from .oauth import FletOAuth
 from .origin import Origins, origin_list
 from .policy import HEADERS
 from .uploads.endpoint import FletUpload
+from .uploads.lingering import Lingering
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
@@ -270,11 +271,11 @@ class _Site:
 
     def upload_route(self) -> BaseRoute:
         """The route of uploads; pages of other sites ask first, by `OPTIONS`, whether they may."""
-        methods, middleware = ["PUT", "POST"], []
+        methods, middleware = ["PUT", "POST"], [Middleware(Lingering)]
         if self._origins.any or self._origins.others:
             origins = ["*"] if self._origins.any else sorted(self._origins.others)
             cors = Middleware(CORSMiddleware, allow_origins=origins, allow_methods=methods)
-            methods, middleware = [*methods, "OPTIONS"], [cors]
+            methods, middleware = [*methods, "OPTIONS"], [cors, *middleware]
         path = f"/{self.upload_path}"
         return Route(path, self.upload, methods=methods, middleware=middleware)
 
