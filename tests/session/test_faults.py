@@ -386,6 +386,9 @@ class Script:
     async def quiet(self) -> None:
         """Wait until nothing is on its way. Hardly any time passes."""
         await anyio.wait_all_tasks_blocked()
+        # On asyncio a task that has ended wakes who waits for it by a callback, which is no task.
+        await checkpoint()
+        await anyio.wait_all_tasks_blocked()
 
     async def come_back(self) -> None:
         await self.quiet()

@@ -303,6 +303,27 @@ async def test_where_user_and_app_changed_the_same_the_user_counts() -> None:
             assert field.value == "from the user"
 
 
+async def test_a_field_is_not_set_again_where_only_others_were() -> None:
+    # Flutter would move the cursor to the end of it.
+    async with InProcess(field_and_text) as app, app.connect() as client:
+        await client.see("start")
+        text, field = app.session.page.controls[1], field_of(app)
+        assert isinstance(text, ft.Text)
+        # Without its number: it is given again to a client that may have it.
+        text.value = "changed"
+        text.update()
+        await client.see("changed")
+        client.set("Name", value="typed")
+        await turns_of(client)
+        assert field.value == "typed"
+        client.drop()
+        async with app.connect(after=client, live=True) as back:
+            await back.see("changed")
+            await turns_of(back)
+            patches = [body for action, body in back.received if action == 2]
+            assert [body["id"] for body in patches] == [text._i]
+
+
 async def test_the_users_change_counts_also_when_it_waits_behind_an_event() -> None:
     busy = anyio.Event()
 

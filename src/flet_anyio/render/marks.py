@@ -94,17 +94,22 @@ def _is_plain(value: Any) -> bool:
     return value is None or isinstance(value, _PLAIN)
 
 
-def replaced_properties(frames: list[bytes]) -> frozenset[str]:
-    """The names of the properties that these patches set."""
-    names = set()
+def replaced_properties(frames: list[bytes]) -> dict[int | None, set[str]]:
+    """The names of the properties that these patches set, by the id of their control.
+
+    Under None stand those of controls that a patch of another one does not name by id.
+    """
+    names: dict[int | None, set[str]] = {}
     for frame in frames:
         packet = decode_packet(frame)
         if not isinstance(packet, MessagePacket):
             continue
         action, body = msgpack.unpackb(packet.body, strict_map_key=False)
         if action == MessageAction.PATCH_CONTROL.value:
-            names |= {op[2] for op in body["patch"][1:] if op[0] == _REPLACE}
-    return frozenset(name for name in names if isinstance(name, str))
+            for kind, place, name, *_ in body["patch"][1:]:
+                if kind == _REPLACE and isinstance(name, str):
+                    names.setdefault(None if place else body["id"], set()).add(name)
+    return names
 
 
 def _count(tree: list[Any]) -> int:

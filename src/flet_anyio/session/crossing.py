@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Set
 
-__all__ = ["Changes", "Crossing", "Said"]
+__all__ = ["Changes", "Crossing", "Replaced", "Said"]
 
 Changes: TypeAlias = dict[int, dict[str, Any]]
 """Properties by the id of their control."""
+
+Replaced: TypeAlias = dict[int | None, set[str]]
+"""Names of properties by the id of their control; under None those of any control."""
 
 
 class Said:
@@ -44,16 +47,21 @@ class Said:
 class Crossing:
     """The user's changes of what the app changed as well, for one return of the client.
 
-    `replaced` names the properties that the app may have changed; None says all, of all controls.
+    `replaced` has the properties that the app may have changed; None says all, of all controls.
     """
 
-    def __init__(self, replaced: Set[str] | None) -> None:
+    def __init__(self, replaced: Replaced | None) -> None:
         self._replaced = replaced
         self.users: Changes = {}
 
     def note(self, control_id: int, props: dict[str, Any]) -> None:
         """The user changed this."""
-        names = props.keys() if self._replaced is None else self._replaced
-        crossed = {name: props[name] for name in names & props.keys()}
+        names = props.keys() & self._names(control_id, props)
+        crossed = {name: props[name] for name in names}
         if crossed:
             self.users.setdefault(control_id, {}).update(crossed)
+
+    def _names(self, control_id: int, props: dict[str, Any]) -> Set[str]:
+        if self._replaced is None:
+            return props.keys()
+        return self._replaced.get(control_id, set()) | self._replaced.get(None, set())

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
     from ..render import RendererName
     from ..wire.tokens import ResumeToken
-    from .crossing import Changes
+    from .crossing import Changes, Replaced
     from .page import Page
 
 __all__ = ["NO_CONTROL", "PING", "Screen", "Welcome", "call_frame"]
@@ -106,8 +106,8 @@ class Welcome:
         then: The true views, for a live page.
         top: The id of the view on top of them, or None. Every other frame waits until the
             client has built it.
-        replaced: Names of the properties that the frames set anew in a page that stays as it
-            is; what the user changed in the same places meanwhile is still to come.
+        replaced: The properties that the frames set anew in a page that stays as it is; what
+            the user changed in the same places meanwhile is still to come.
         said: What the user changed before, without having got those frames.
         in_place: Whether the client keeps the page that it shows.
         foreign: Whether what it shows until it has built the stand-in was not drawn here.
@@ -117,7 +117,7 @@ class Welcome:
     stand_in: int | None = None
     then: list[bytes] = dataclasses.field(default_factory=list)
     top: int | None = None
-    replaced: frozenset[str] = frozenset()
+    replaced: Replaced = dataclasses.field(default_factory=dict)
     said: Changes = dataclasses.field(default_factory=dict)
     in_place: bool = False
     foreign: bool = False
@@ -444,13 +444,23 @@ class Screen:
     ) -> list[bytes]:
         """Pack an update so that the client can tell that it has applied it."""
         number = self.journal.next()
-        if root != self.page._i and may_repeat(operations) and self.journal.leave_unmarked():
+        if self._goes_unmarked(root, operations):
             frames = [patch_frame(root, operations, encode)]
         else:
             self.journal.marked()
             frames = self._marked(number, root, operations, encode)
         self.journal.keep(frames)
         return frames
+
+    def _goes_unmarked(self, root: int, operations: list[Any]) -> bool:
+        # What users change themselves is not given to them again where that can be helped: it
+        # would take the cursor from them.
+        return (
+            root != self.page._i
+            and may_repeat(operations)
+            and not hasattr(self.index.get(root), "on_change")
+            and self.journal.leave_unmarked()
+        )
 
     def _marked(
         self, number: int, root: int, operations: list[Any], encode: Callable[[Any], Any]
