@@ -121,7 +121,7 @@ class TrackedRenderer:
 
     def _take(self, root: BaseControl) -> dict[int, BaseControl]:
         changes = self._tracker.changes
-        taken = {}
+        taken: dict[int, BaseControl] = {}
         for control_id in list(changes):
             control = self._mounted.get(control_id)
             if control is None:

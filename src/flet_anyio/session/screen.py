@@ -534,6 +534,8 @@ class Screen:
         return f"{route}~" if self.page._dialogs.controls or not known else route
 
     def _reindex(self, patch: Patch) -> None:
+        if not patch.added and not patch.removed:
+            return
         for control in patch.removed:
             self.index.pop(control._i, None)
         for control in patch.added:
@@ -568,6 +570,8 @@ def _run_hooks(*patches: Patch) -> None:
 
 
 def _hooks(patch: Patch) -> list[Callable[[], None]]:
+    if not patch.added and not patch.removed:
+        return []
     # A control that moved was removed and added: it stays mounted.
     added = {control._i for control in patch.added}
     removed = {control._i for control in patch.removed}
