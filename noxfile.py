@@ -20,7 +20,7 @@ nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["lint", "types", "tests", "tests_no_trio", "tests_lowest", "browser"]
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
-CODE = ["src", "tests", "examples", "docs", "noxfile.py"]
+CODE = ["src", "tests", "examples", "docs", "benchmarks", "noxfile.py"]
 CHROMIUM = ["chromium", "chromium-browser", "google-chrome"]
 UV_VARIABLES = {  # by pip's name: uv's name, and what separates its values
     "index-url": ("UV_DEFAULT_INDEX", " "),
@@ -97,7 +97,14 @@ def soak(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """The figures of docs/benchmarks.md; takes some minutes on a machine that is quiet."""
+    """The figures of benchmarks/README.md; takes some 25 minutes on a machine that is quiet."""
+    session.install("-e", ".[web,trio,test]")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def page_load(session: nox.Session) -> None:
+    """What a browser loads, for docs/benchmarks.md."""
     session.install("-e", ".[web,trio,test,browser]")
     session.run("python", "tests/browser/load_bytes.py", *session.posargs)
 

@@ -63,9 +63,19 @@ class Differ(DiffBuilder):
             path: Leads to it.
             shared: The ids of values of it that others have as well, and that were changed.
         """
+        if self._comes_anew(control):
+            return
         self._shared = shared
         if self._compare_fields(control, control, path):
             self._changed_places.append(control)
+
+    def _comes_anew(self, control: BaseControl | None) -> bool:
+        """Whether it is sent as a whole, in something that comes into the page or moves."""
+        while control is not None:
+            if control._i in self._added_dataclasses:
+                return True
+            control = control.parent
+        return False
 
     def _compare_fields(self, control: BaseControl, owner: Any, path: list[Any]) -> bool:
         """Compare a control, or a value in it. Return whether anything but plain values changed."""
@@ -100,7 +110,8 @@ class Differ(DiffBuilder):
         if shape is LIST or shape is DICT:
             now = list(new) if shape is LIST else dict(new)
             self._compare_content(control, path, name, old, now)
-            if now or old is not _NOT_SENT:
+            # One that was set may be filled without a mark.
+            if now or marked or old is not _NOT_SENT:
                 kept = type(old) is type(now) and _same(old, now)
                 after[name] = old if kept else now
         elif isinstance(shape, Plan):
@@ -197,7 +208,8 @@ class Differ(DiffBuilder):
         for key, item in self._added_dataclasses.items():
             gone = self._removed_dataclasses.get(key, _NOT_SENT)
             if gone is _NOT_SENT or gone is item:
-                self._enter(item, None, False, again=gone is item)
+                again = gone is item or self._tracker.is_mounted(item)
+                self._enter(item, None, False, again=again)
             else:
                 # Made anew, in the place of the one that it continues.
                 self._enter_alone(item)
@@ -206,13 +218,29 @@ class Differ(DiffBuilder):
     def get_removed_controls(self) -> Iterator[Any]:
         """Return the controls that leave the page, children before parents."""
         left: list[BaseControl] = []
+        self._forget_those_that_stay()
         for key, item in self._removed_dataclasses.items():
             come = self._added_dataclasses.get(key, item)
             if come is item:
                 _leave(item, left)
             elif isinstance(item, BaseControl):
                 left.append(item)
+        for key, item in self._added_dataclasses.items():
+            if key not in self._removed_dataclasses and self._tracker.is_mounted(item):
+                # It moves here from where it is yet to be missed: it is mounted, and stays so.
+                _leave(item, left)
         return iter(left)
+
+    def _forget_those_that_stay(self) -> None:
+        """Leave out what was taken from one place, and was drawn in another before."""
+        now = {id(owner): sent for owner, sent in self._sent}
+        for key, item in list(self._removed_dataclasses.items()):
+            parent = item.parent if isinstance(item, BaseControl) else None
+            if parent is None or key in self._added_dataclasses:
+                continue
+            sent = now[id(parent)] if id(parent) in now else getattr(parent, SENT, None) or {}
+            if any(_holds(value, item) for value in sent.values()):
+                del self._removed_dataclasses[key]
 
     def _enter(self, item: Any, parent: Any, frozen: bool, *, again: bool) -> None:
         """Set up a control or a value with all below it.
@@ -341,6 +369,13 @@ def _sent_children(item: Any, plan: Plan) -> list[Any]:
     dicts = [value for value in sent.values() if isinstance(value, dict)]
     others = [value for value in sent.values() if not isinstance(value, list | dict)]
     return [*lists, *dicts, *others]
+
+
+def _holds(value: Any, item: Any) -> bool:
+    if isinstance(value, list | dict):
+        items = value.values() if isinstance(value, dict) else value
+        return any(_holds(one, item) for one in items)
+    return value is item
 
 
 def _all_controls(*lists: list[Any]) -> bool:

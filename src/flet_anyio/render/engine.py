@@ -66,7 +66,8 @@ class TrackedRenderer:
             patch = self._plain_update(only) if not shared[only._i] else None
             if patch is not None:
                 return patch
-        return self._full_update(changed, shared) if changed else Patch(self._page._i)
+        root = control if self._tracker.changes else self._page
+        return self._full_update(root, changed, shared) if changed else Patch(root._i)
 
     def update_apart(self, control_ids: Iterable[int]) -> Iterator[Patch]:
         """Draw each of these controls for itself, after an update of all that was undone.
@@ -77,7 +78,7 @@ class TrackedRenderer:
             control = self._mounted.get(control_id)
             if control is not None:
                 shared = self._tracker.changes.shared.pop(control_id, set())
-                yield self._full_update({control_id: control}, {control_id: shared})
+                yield self._full_update(control, {control_id: control}, {control_id: shared})
 
     def reconcile(
         self, new: Any, old: Any, *, parent: BaseControl | None, path: list[Any], frozen: bool
@@ -87,7 +88,9 @@ class TrackedRenderer:
         differ._compare_values(parent, path, None, old, new, frozen)
         operations = list(differ.execute())
         root = new if parent is None else parent
-        above = self._path_to(root)
+        self._tracker.scan()
+        # The client may lack what was changed above.
+        above = self._path_to(root, self._page) if not self._tracker.changes else None
         if above is None:
             return self._patch(root._i, operations, differ)
         for operation in operations:
@@ -110,14 +113,28 @@ class TrackedRenderer:
             while batch := self._take(root):
                 taken.update(batch)
                 for control in batch.values():
-                    _run_hook(control, hooked)
+                    self._run_hook(control, hooked)
                     parent = control.parent if control is not root else None
                     if parent is not None and plan_of(parent).looks_below:
-                        _run_hook(parent, hooked)
+                        self._run_hook(parent, hooked)
         except BaseException:
             self._tracker.changes.update(dict.fromkeys(taken))
             raise
         return taken
+
+    def _run_hook(self, control: BaseControl, hooked: set[int]) -> None:
+        plan = plan_of(control)
+        if control._i in hooked or not plan.hooked or hasattr(control, "_frozen"):
+            return
+        hooked.add(control._i)
+        # One that has left the page, which is yet to be found, has no say in its updates.
+        if plan.unruly and self._path_to(control, self._page) is None:
+            return
+        try:
+            control._before_update_safe()
+        except Exception:
+            if self._path_to(control, self._page) is not None:
+                raise
 
     def _take(self, root: BaseControl) -> dict[int, BaseControl]:
         changes = self._tracker.changes
@@ -158,17 +175,20 @@ class TrackedRenderer:
 
         return Patch(control._i, operations, undo=undo, changed=(control._i,))
 
-    def _full_update(self, changed: dict[int, BaseControl], shared: dict[int, set[int]]) -> Patch:
-        differ = Differ(self._page, self._page, self._tracker)
+    def _full_update(
+        self, root: BaseControl, changed: dict[int, BaseControl], shared: dict[int, set[int]]
+    ) -> Patch:
+        """Compare these controls; say it of `root`, above which the client may lack changes."""
+        differ = Differ(root, root, self._tracker)
         # Where they are in the end: outer lists are put in order before the controls in them
         # are named. Who is not found has left, or comes as a whole in another place.
-        found = [(self._path_to(control), control) for control in changed.values()]
+        found = [(self._path_to(control, root), control) for control in changed.values()]
         placed = [(path, control) for path, control in found if path is not None]
         placed.sort(key=lambda one: len(one[0]))
         for path, control in placed:
             differ.compare_control(control, path, shared[control._i])
         try:
-            return self._patch(self._page._i, list(differ.execute()), differ, tuple(changed))
+            return self._patch(root._i, list(differ.execute()), differ, tuple(changed))
         except BaseException:
             # A control that comes into the page has failed. It is tried again.
             differ.undo()
@@ -195,10 +215,10 @@ class TrackedRenderer:
 
     # --- places ---------------------------------------------------------------------------------
 
-    def _path_to(self, control: BaseControl) -> list[Any] | None:
-        """The keys that lead from the page to a control, or None when it is not in it."""
+    def _path_to(self, control: BaseControl, root: BaseControl) -> list[Any] | None:
+        """The keys that lead to a control from one above it, or None when it is not in that."""
         path: list[Any] = []
-        while control is not self._page:
+        while control is not root:
             parent = control.parent
             step = self._step(parent, control) if parent is not None else None
             if step is None:
@@ -251,13 +271,6 @@ class TrackedRenderer:
             if (rest := self._place_in(value, child)) is not None:
                 return [key, *rest]
         return None
-
-
-def _run_hook(control: BaseControl, hooked: set[int]) -> None:
-    if control._i not in hooked:
-        hooked.add(control._i)
-        if plan_of(control).hooked and not hasattr(control, "_frozen"):
-            control._before_update_safe()
 
 
 def _is_part(control: BaseControl, root: BaseControl) -> bool:

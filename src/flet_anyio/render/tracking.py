@@ -50,6 +50,9 @@ class Changes(dict[int, None]):
     """
 
     __slots__ = ("__weakref__", "_mounted", "shared")
+    # Those of two pages are never the same, whatever was changed in them.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__  # type: ignore[assignment]
 
     def __init__(self, mounted: Mapping[int, Any]) -> None:
         super().__init__()
@@ -59,6 +62,10 @@ class Changes(dict[int, None]):
     def is_mounted(self, control_id: int) -> bool:
         """Whether there still is such a control."""
         return control_id in self._mounted
+
+    def holds(self, item: Any) -> bool:
+        """Whether this very control is mounted."""
+        return self._mounted.get(getattr(item, "_i", None)) is item  # type: ignore[arg-type]
 
 
 Owner: TypeAlias = tuple[weakref.ref[Changes], int]
@@ -203,6 +210,10 @@ class Tracker:
         self._homes: dict[int, int] = {}
         self._loose: dict[int, tuple[Any, Any]] = {}
         self._remade: dict[int, tuple[dict[str, Any], str]] = {}
+
+    def is_mounted(self, item: Any) -> bool:
+        """Whether this very control is in the page already."""
+        return self.changes.holds(item)
 
     def scan(self) -> None:
         """Note what was changed without a mark."""

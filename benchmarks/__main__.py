@@ -1,0 +1,80 @@
+"""`python -m benchmarks`: run the cases on all servers, upstream's in turn, and print the table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from .cases import CASES, Case
+from .rendering import first_page
+from .report import Figures, plotted, tables, written_into
+from .serve import SERVERS
+from .servers import cores, serving
+
+_HERE = Path(__file__).parent
+_PLOT = _HERE.parent / "docs" / "images" / "click_by_page.svg"
+_UPSTREAM = "upstream"
+
+
+def main() -> None:
+    arguments = _arguments()
+    if arguments.render:
+        figures: Figures = json.loads(Path(arguments.render).read_text())
+    else:
+        os.sched_setaffinity(0, cores()[1])
+        figures = _measured(arguments)
+        Path(arguments.results).write_text(json.dumps(figures, indent=1))
+    table = tables(figures, arguments.servers)
+    print(table)
+    if arguments.write:
+        readme = _HERE / "README.md"
+        readme.write_text(written_into(readme.read_text(), table))
+        _PLOT.write_text(plotted(figures))
+
+
+def _measured(arguments: argparse.Namespace) -> Figures:
+    figures: Figures = {}
+    chosen = [case for case in CASES if not arguments.cases or arguments.cases in case.name]
+    for case in chosen:
+        kept = figures[case.name] = {}
+        for _ in range(arguments.rounds):
+            for name, server, app in _runs(case, arguments.servers):
+                kept.setdefault(name, []).append(_run(case, server, app, arguments.seconds))
+        print(case.name, {k: [round(x, 1) for x in v] for k, v in kept.items()}, file=sys.stderr)
+    if not arguments.cases:
+        figures["first page"] = {app: [first_page(app)] for app in ("ours", _UPSTREAM)}
+    return figures
+
+
+def _runs(case: Case, servers: list[str]) -> list[tuple[str, str, str]]:
+    """What is run in a round, upstream's first: its name in the figures, the server, the app."""
+    chosen = servers if case.everywhere else [name for name in servers if name == "uvicorn"]
+    runs = [(_UPSTREAM, "uvicorn", _UPSTREAM)]
+    runs += [(server, server, "ours") for server in chosen]
+    if case.name == "click, 5 controls, 50 clients":
+        runs += [(f"transport {server}", server, "transport") for server in chosen]
+    return runs
+
+
+def _run(case: Case, server: str, app: str, seconds: float) -> float:
+    with serving(server, app) as running:
+        return case.run(running, seconds)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--cases", help="only those whose names contain this")
+    parser.add_argument("--servers", nargs="+", default=list(SERVERS), choices=list(SERVERS))
+    parser.add_argument("--rounds", type=int, default=3, help="each figure is their median")
+    parser.add_argument("--seconds", type=float, default=2, help="how long each case runs")
+    parser.add_argument("--results", default="benchmark-results.json", help="where figures go")
+    parser.add_argument("--render", help="draw the figures of an earlier run")
+    parser.add_argument("--write", action="store_true", help="put the table into README.md")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Serves one app on one server, as a program of its own: `python -m benchmarks.serve NAME APP`.
+
+Prints its port when it listens. One process, whose CPU is all that the serving costs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import socket
+import sys
+from typing import Any
+
+__all__ = ["APPS", "SERVERS", "main"]
+
+
+def ours() -> Any:
+    import flet_anyio
+    from benchmarks.apps import main
+
+    return flet_anyio.app(main)
+
+
+def upstream() -> Any:
+    fastapi = importlib.import_module("flet_web.fastapi")
+    from benchmarks.apps import main
+
+    return fastapi.app(main, no_cdn=True)
+
+
+def transport() -> Any:
+    """Answers with canned frames, and does no Flet work: what is left is the server's own cost."""
+    from benchmarks.transport import app
+
+    return app
+
+
+def on_uvicorn(app: Any, listener: socket.socket) -> None:
+    uvicorn = importlib.import_module("uvicorn")
+    uvicorn.Server(uvicorn.Config(app, log_level="error")).run(sockets=[listener])
+
+
+def on_hypercorn(app: Any, listener: socket.socket, worker: str = "asyncio") -> None:
+    from hypercorn.config import Config
+
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]
+    config.loglevel = "ERROR"
+    if worker == "trio":
+        import trio
+        from hypercorn.trio import serve as serve_on_trio
+
+        trio.run(serve_on_trio, app, config)
+        return
+    import asyncio
+
+    from hypercorn.asyncio import serve
+
+    if worker == "uvloop":
+        import uvloop
+
+        uvloop.run(serve(app, config))
+    else:
+        asyncio.run(serve(app, config))
+
+
+APPS = {make.__name__: make for make in (ours, upstream, transport)}
+SERVERS: dict[str, Any] = {
+    "hypercorn asyncio": on_hypercorn,
+    "hypercorn uvloop": lambda app, listener: on_hypercorn(app, listener, "uvloop"),
+    "hypercorn trio": lambda app, listener: on_hypercorn(app, listener, "trio"),
+    "uvicorn": on_uvicorn,
+}
+
+
+def main() -> None:
+    server, app = sys.argv[1:]
+    listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+    listener.set_inheritable(True)
+    made = APPS[app]()
+    print(listener.getsockname()[1], flush=True)
+    SERVERS[server](made, listener)
+
+
+if __name__ == "__main__":
+    main()
