@@ -671,3 +671,33 @@ async def test_an_app_can_end_its_session(reason: str, caplog: pytest.LogCapture
         assert session.reason is Reason.CLOSED_BY_APP
         assert log == ["closed"]
         assert f"{session.label}: {said}\n" in caplog.text
+
+
+async def test_the_colors_of_a_button_reach_the_client() -> None:
+    # Flet neither marks nor sends them: its hook makes a style of them.
+    def main(page: ft.Page) -> None:
+        def paint() -> None:
+            button.bgcolor = "red"
+
+        def restyle() -> None:
+            button.style = ft.ButtonStyle(padding=7)
+
+        def pad() -> None:
+            assert button.style is not None
+            button.style.padding = 9
+
+        button = ft.Button("paint", on_click=paint)
+        page.add(button, ft.Button("restyle", on_click=restyle), ft.Button("pad", on_click=pad))
+
+    async with InProcess(main) as app, app.connect() as client:
+
+        def style() -> Any:
+            return (client.find("paint").get("_internals") or {}).get("style") or {}
+
+        await client.click("paint")
+        await client.until(lambda: style().get("bgcolor") == "red")
+        await client.click("restyle")
+        await client.until(lambda: style().get("padding") == 7)
+        assert style()["bgcolor"] == "red"
+        await client.click("pad")
+        await client.until(lambda: style().get("padding") == 9)

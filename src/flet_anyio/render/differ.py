@@ -22,8 +22,9 @@ from flet.controls.object_patch import (
 )
 
 from .edits import Add, Edit, Move, Remove, edits
+from .marking import SharedDirty
 from .shapes import DICT, LIST, SENT, Plan, plan_of, shape_of
-from .tracking import CHANGED_FIELDS, SharedDirty, same_items
+from .tracking import CHANGED_FIELDS, same_items
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Set

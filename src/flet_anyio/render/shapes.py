@@ -16,6 +16,8 @@ from flet.controls.page import ServiceRegistry
 from flet.controls.value_types import Value
 from flet.utils.validation import _compile_class_spec
 
+from .hidden import note_hidden
+
 __all__ = ["DICT", "ENUM", "LIST", "PLAIN", "SENT", "Plan", "Shape", "plan_of", "shape_of"]
 
 SENT: Final = "_flet_anyio_sent"
@@ -42,6 +44,7 @@ class Plan:
         structural: Fields that are attributes of their own.
         apart: Those an app may set.
         remade: Those that are assigned anew all the time.
+        hidden: Fields that are not sent, and that its hook may make something of that is.
         foreign: Whether it is no class of flet's own.
         fixed: What the client takes for granted of them.
         hooked: Whether there is anything to run before it is updated.
@@ -57,6 +60,7 @@ class Plan:
         "events",
         "fixed",
         "foreign",
+        "hidden",
         "hooked",
         "looks_below",
         "order",
@@ -84,6 +88,7 @@ class Plan:
         self.apart = tuple(n for n in self.structural if n not in (*_REGULAR, *self.remade))
         self.fixed = {name: _taken_for_granted(kind, name) for name in self.structural}
         self.looks_below = self.control and _looks_below(kind)
+        self.hidden = note_hidden(kind) if self.looks_below else ()
         self.hooked = self.looks_below or (self.control and _has_rules(kind))
         self.unruly = self.control and _is_unruly(kind)
 
