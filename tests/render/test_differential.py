@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from render.programs import STEPS, App, Island, Step
+from render.edit_programs import STEPS, App, Island, Step
 from render.worlds import World, noting_hooks
 
 if TYPE_CHECKING:

@@ -1,9 +1,9 @@
 """From controls to bytes: what changed, as a patch, packed for the client. Imports flet only.
 
-`engine` finds what was changed, where `tracking` noted it, by the marks of `marking` and `hidden`;
-`differ` and `edits` say it as operations; `encoder` packs it. `shapes` knows the classes of
-controls. `flet_renderer` does the same in flet's own way. `marks` has the client keep count, and `compare` brings one that lost
-count up to date.
+`engine` finds what was changed, where `tracking` noted it by what `marking` and `fields` put into
+the controls; `differ` and `edits` say it as operations; `encoder` packs it. `shapes` knows the
+classes of controls. `flet_renderer` does the same in flet's own way. `marks` has the client keep
+count, and `compare` brings one that lost count up to date.
 """
 
 from .compare import compare, controls_in

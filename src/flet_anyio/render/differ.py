@@ -53,7 +53,7 @@ class Differ(DiffBuilder):
         self._marks: list[tuple[Any, str, Any]] = []
         self._shared: Set[int] = frozenset()
         self._news: list[BaseControl] = []
-        self._changed_places: list[BaseControl] = []
+        self._compared: list[BaseControl] = []
 
     # --- one control --------------------------------------------------------------------------
 
@@ -67,8 +67,8 @@ class Differ(DiffBuilder):
         if self._comes_anew(control):
             return
         self._shared = shared
-        if self._compare_fields(control, control, path):
-            self._changed_places.append(control)
+        self._compare_fields(control, control, path)
+        self._compared.append(control)
 
     def _comes_anew(self, control: BaseControl | None) -> bool:
         """Whether it is sent as a whole, in something that comes into the page or moves."""
@@ -78,8 +78,8 @@ class Differ(DiffBuilder):
             control = control.parent
         return False
 
-    def _compare_fields(self, control: BaseControl, owner: Any, path: list[Any]) -> bool:
-        """Compare a control, or a value in it. Return whether anything but plain values changed."""
+    def _compare_fields(self, control: BaseControl, owner: Any, path: list[Any]) -> None:
+        """Compare a control, or a value in it."""
         plan = plan_of(owner)
         before: dict[str, Any] = getattr(owner, SENT, None) or {}
         after = before.copy()
@@ -91,8 +91,6 @@ class Differ(DiffBuilder):
             if name not in marked:
                 self._compare_field(control, owner, plan, path, name, after, marked=False)
         self._sent.append((owner, after))
-        same = after.keys() == before.keys() and all(after[name] is before[name] for name in after)
-        return not same
 
     def _compare_field(
         self,
@@ -294,7 +292,8 @@ class Differ(DiffBuilder):
         for owner, sent in self._sent:
             if sent or hasattr(owner, SENT):
                 object.__setattr__(owner, SENT, sent)
-        for control in self._changed_places:
+        for control in self._compared:
+            # It may hold other lists and values than before.
             self._tracker.follow(control)
 
     def undo(self) -> None:

@@ -99,6 +99,10 @@ class SharedDirty(dict[str, Any]):
                 changes.shared.setdefault(owner, set()).add(self._value_id)
                 changes[owner] = None
 
+    def note(self) -> None:
+        """Note a change without a mark."""
+        self[""] = None
+
     def add(self, owner: Owner) -> None:
         """Note marks for this control, too."""
         self._owners[owner] = None

@@ -16,15 +16,12 @@ from flet.controls.page import ServiceRegistry
 from flet.controls.value_types import Value
 from flet.utils.validation import _compile_class_spec
 
-from .hidden import note_hidden
+from .fields import hidden_fields, note_fields
 
 __all__ = ["DICT", "ENUM", "LIST", "PLAIN", "SENT", "Plan", "Shape", "plan_of", "shape_of"]
 
 SENT: Final = "_flet_anyio_sent"
 """Where a control, or a value in one, keeps its lists, dicts and values as they were last sent."""
-
-_REGULAR: Final = ("_i", "_c", "_internals")
-"""Structural fields that every control has. Apps do not touch them."""
 
 _MOST_CLASSES = 4096
 """How many classes are remembered: apps may define some anew for each session."""
@@ -85,10 +82,12 @@ class Plan:
         else:
             self._read_fields(fields)
         self.remade = ("_services",) if issubclass(kind, ServiceRegistry) else ()
-        self.apart = tuple(n for n in self.structural if n not in (*_REGULAR, *self.remade))
+        self.apart = tuple(name for name in self.structural if not name.startswith("_"))
         self.fixed = {name: _taken_for_granted(kind, name) for name in self.structural}
         self.looks_below = self.control and _looks_below(kind)
-        self.hidden = note_hidden(kind) if self.looks_below else ()
+        self.hidden = hidden_fields(kind) if self.looks_below else ()
+        if self.sparse:
+            note_fields(kind, (*self.apart, *self.hidden))
         self.hooked = self.looks_below or (self.control and _has_rules(kind))
         self.unruly = self.control and _is_unruly(kind)
 

@@ -1,10 +1,10 @@
 """Noting changes where they are made, so that nobody has to search for them.
 
 Flet marks each property that is set in the `_dirty` of its control or value object. The dicts
-that stand there for mounted controls also note whose mark it is. Lists have no marks: one that
-only its control knows is replaced by one that notes each change; others, and dicts, are looked
-at. What is reassigned without a mark, as flet's structural fields are, is found by one scan over
-the fields where that can happen; it compares by identity and runs in C.
+that stand there for mounted controls also note whose mark it is; the assignment of fields that
+flet does not mark is noted in the same way. A list that only its control knows is replaced by one
+that notes each change. What cannot be noted is looked at for each update, by identity: lists that
+the app holds as well, dicts, and what is in an app's own dataclasses.
 
 No mark is lost when threads change controls while the page is drawn: a mark is taken before the
 value it stands for is read.
@@ -64,14 +64,9 @@ class Tracker:
         self._always: dict[int, None] = {}
         self._watches: dict[int, list[int]] = {}
         self._numbers = count()
-        # One column each for whose field it is, its name, and what was in it. The namespaces of
-        # objects and not these, as flet ends services that nobody else refers to.
-        self._namespaces: dict[int, dict[str, Any]] = {}
-        self._names: dict[int, str] = {}
-        self._held: dict[int, Any] = {}
         self._homes: dict[int, int] = {}
         self._loose: dict[int, tuple[Any, Any]] = {}
-        self._remade: dict[int, tuple[dict[str, Any], str]] = {}
+        self._unmarked: dict[int, tuple[dict[str, Any], str]] = {}
 
     def is_mounted(self, item: Any) -> bool:
         """Whether this very control is in the page already."""
@@ -79,24 +74,15 @@ class Tracker:
 
     def scan(self) -> None:
         """Note what was changed without a mark."""
-        now = map(dict.get, self._namespaces.values(), self._names.values())
-        if not all(map(is_, now, self._held.values())):
-            self._note_reassigned()
         for number, (value, before) in self._loose.items():
             if not _same_content(value, before):
                 self.changes[self._homes[number]] = None
-        for number, (namespace, name) in self._remade.items():
-            sent = namespace.get(SENT) or {}
-            if not same_items(namespace[name], sent.get(name, ())):
+        for number, (namespace, name) in self._unmarked.items():
+            sent = (namespace.get(SENT) or {}).get(name)
+            if not _same_value(namespace.get(name), sent):
                 self.changes[self._homes[number]] = None
         if self._always:
             self.changes.update(self._always)
-
-    def _note_reassigned(self) -> None:
-        for number, held in self._held.items():
-            namespace, name = self._namespaces[number], self._names[number]
-            if namespace.get(name) is not held:
-                self.changes[self._homes[number]] = None
 
     def follow(self, control: BaseControl) -> None:
         """Note the changes of a control, and of the values in it, from now on."""
@@ -112,8 +98,8 @@ class Tracker:
         self._always.pop(control_id, None)
         for number in self._watches.pop(control_id, ()):
             del self._homes[number]
-            for column in (self._namespaces, self._names, self._held, self._loose, self._remade):
-                column.pop(number, None)
+            self._loose.pop(number, None)
+            self._unmarked.pop(number, None)
 
     def _follow(self, value: Any, plan: Plan, owner: int) -> None:
         self._take_marks(value, plan, owner)
@@ -127,19 +113,11 @@ class Tracker:
             self._watch_content(value._internals, owner)
 
     def _follow_apart(self, namespace: dict[str, Any], plan: Plan, owner: int) -> None:
-        for name in plan.hidden:
+        for name in (*plan.apart, *plan.hidden):
             self._follow_field(namespace, name, owner)
-        for name in plan.apart:
-            self._follow_field(namespace, name, owner)
-            if not _may_change_unmarked(namespace.get(name), plan):
-                continue
-            number = self._number(owner)
-            self._namespaces[number] = namespace
-            self._names[number] = name
-            self._held[number] = namespace.get(name)
-        for name in plan.remade:
-            # It is not held here: flet ends services that nobody else refers to.
-            self._remade[self._number(owner)] = namespace, name
+        for name in plan.remade if plan.sparse else plan.apart:
+            # Neither it nor its object is held here: flet ends services that nobody else holds.
+            self._unmarked[self._number(owner)] = namespace, name
 
     def _follow_field(self, fields: dict[str, Any], name: str, owner: int) -> None:
         # The list itself is held nowhere here, not even by a variable: see `_noted`.
@@ -218,16 +196,6 @@ class Tracker:
         return weakref.ref(self.changes), control_id
 
 
-def _may_change_unmarked(value: Any, plan: Plan) -> bool:
-    """Whether a field that holds this may get another value of which there is to be told.
-
-    Flet looks at those that hold more than a plain value, and marks the others in an app's own
-    dataclasses.
-    """
-    shape = shape_of(type(value))
-    return shape not in (PLAIN, ENUM) or (value is None and plan.sparse)
-
-
 def _is_list(value: Any) -> bool:
     return isinstance(value, list)
 
@@ -235,6 +203,15 @@ def _is_list(value: Any) -> bool:
 def _has_content(kind: type) -> bool:
     shape = shape_of(kind)
     return shape in (LIST, DICT) or (isinstance(shape, Plan) and not shape.control)
+
+
+def _same_value(value: Any, sent: Any) -> bool:
+    """Whether a field holds what was sent of it, if that is more than a plain value."""
+    if isinstance(value, dict):
+        return _same_content(value, sent if isinstance(sent, dict) else {})
+    if isinstance(value, list):
+        return same_items(value, sent if isinstance(sent, list) else ())
+    return value is sent or (sent is None and shape_of(type(value)) in (PLAIN, ENUM))
 
 
 def _same_content(value: Any, before: Any) -> bool:
