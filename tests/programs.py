@@ -119,9 +119,10 @@ class Program:
 
     def _read_words(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.said.append(line.strip())
-            self._look_for_url(line)
+        with suppress(ValueError):  # it is closed when the test is over
+            for line in self.process.stdout:
+                self.said.append(line.strip())
+                self._look_for_url(line)
 
     def _look_for_url(self, line: str) -> None:
         if not self.url and (found := _URL.search(line)):

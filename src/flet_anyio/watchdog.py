@@ -57,11 +57,15 @@ class Watchdog:
             yield
         finally:
             del self._watched[number]
+            if self._due and self._due[0][1] == number:
+                self._sooner.set()  # nothing is due then any more
 
     async def run(self) -> None:
         """Watch until cancelled."""
         while True:
             self._sooner = anyio.Event()
+            while self._due and self._due[0][1] not in self._watched:
+                heapq.heappop(self._due)
             with anyio.CancelScope(deadline=self._due[0][0] if self._due else math.inf):
                 await self._sooner.wait()
             while self._due and self._due[0][0] <= anyio.current_time():

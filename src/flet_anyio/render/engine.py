@@ -185,12 +185,12 @@ class TrackedRenderer:
         found = [(self._path_to(control, root), control) for control in changed.values()]
         placed = [(path, control) for path, control in found if path is not None]
         placed.sort(key=lambda one: len(one[0]))
-        for path, control in placed:
-            differ.compare_control(control, path, shared[control._i])
         try:
+            for path, control in placed:
+                differ.compare_control(control, path, shared[control._i])
             return self._patch(root._i, list(differ.execute()), differ, tuple(changed))
         except BaseException:
-            # A control that comes into the page has failed. It is tried again.
+            # A control that comes into the page has failed. All is tried again.
             differ.undo()
             self._tracker.changes.update(dict.fromkeys(changed))
             raise

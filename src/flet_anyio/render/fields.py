@@ -45,7 +45,7 @@ class NotedField:
         owner.__dict__[self._name] = value
         marks = owner.__dict__.get("_dirty")
         if isinstance(marks, Dirty | SharedDirty):
-            marks.note()
+            marks[self._name] = None
 
 
 def note_fields(kind: Any, names: Iterable[str]) -> None:

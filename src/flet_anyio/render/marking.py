@@ -55,10 +55,6 @@ class Dirty(dict[str, Any]):
         super().__setitem__(name, value)
         self._changes[self._owner] = None
 
-    def note(self) -> None:
-        """Note a change without a mark."""
-        self._changes[self._owner] = None
-
     def is_of(self, changes: Changes, owner: int) -> bool:
         """Whether marks made here are noted for this control."""
         return self._owner == owner and self._changes is changes
@@ -98,10 +94,6 @@ class SharedDirty(dict[str, Any]):
             if changes is not None:
                 changes.shared.setdefault(owner, set()).add(self._value_id)
                 changes[owner] = None
-
-    def note(self) -> None:
-        """Note a change without a mark."""
-        self[""] = None
 
     def add(self, owner: Owner) -> None:
         """Note marks for this control, too."""
