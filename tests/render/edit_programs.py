@@ -33,7 +33,7 @@ class Size:
     marks: list[Any] = field(default_factory=list)
 
 
-@ft.control("Box")
+@ft.control("Box")  # type: ignore[arg-type]
 class Box(ft.LayoutControl):
     """Holds controls and values in all the ways in which a control may."""
 
@@ -50,7 +50,7 @@ class Box(ft.LayoutControl):
     on_open: Any = None
 
 
-@ft.control("Gauge")
+@ft.control("Gauge")  # type: ignore[arg-type]
 class Gauge(ft.Container):
     """Looks at something else before each update."""
 
@@ -58,11 +58,11 @@ class Gauge(ft.Container):
     app: Any = skip_field()
 
     def before_update(self) -> None:
-        super().before_update()
+        super().before_update()  # type: ignore[no-untyped-call]
         self.level = self.app.level
 
 
-@ft.control("Brittle")
+@ft.control("Brittle")  # type: ignore[arg-type]
 class Brittle(ft.Control):
     """Fails before an update as long as it is told to."""
 
@@ -75,7 +75,7 @@ class Brittle(ft.Control):
             raise ZeroDivisionError
 
 
-@ft.control("Island", isolated=True)
+@ft.control("Island", isolated=True)  # type: ignore[arg-type]
 class Island(ft.Control):
     """Is updated on its own."""
 
@@ -84,7 +84,8 @@ class Island(ft.Control):
     content: ft.Control | None = None
 
 
-COLORS = ["red", "#00ff00", ft.Colors.BLUE, None]
+COLORS: list[Any] = ["red", "#00ff00", ft.Colors.BLUE, None]
+_SIDES = [(ft.ControlState.DEFAULT, ft.BorderSide(1)), (ft.ControlState.FOCUSED, None)]
 SIZES = [10, 12.5, 14, None]
 
 VALUES: list[Callable[[int], Any]] = [
@@ -96,7 +97,9 @@ VALUES: list[Callable[[int], Any]] = [
     lambda n: ft.BoxShadow(blur_radius=n, color=COLORS[n % 4]),
     lambda n: [ft.BoxShadow(blur_radius=i) for i in range(n % 4)],
     lambda n: ft.ButtonStyle(color={ft.ControlState.HOVERED: COLORS[n % 4]}, elevation=n),
-    lambda n: ft.ButtonStyle(side={"": ft.BorderSide(n)}, text_style=ft.TextStyle(size=n)),
+    lambda n: ft.ButtonStyle(
+        side={ft.ControlState.DEFAULT: ft.BorderSide(n)}, text_style=ft.TextStyle(size=n)
+    ),
     lambda n: ft.LinearGradient(colors=["red", "blue"], stops=[0, n]),
     lambda n: Size(n, "px", [n]),
     lambda n: {"a": n, "b": ft.TextStyle(size=n)},
@@ -174,7 +177,7 @@ KINDS: list[Callable[[App, Any], Any]] = [
     lambda app, n: ft.Column([app.made(ft.Text(f"in {n}")), app.made(ft.Text("in it"))]),
     lambda app, n: ft.Container(content=app.made(ft.Text(f"in {n}"))),
     lambda app, n: ft.Container(),
-    lambda app, n: ft.Button("press", icon="add"),
+    lambda app, n: ft.Button("press", icon=ft.Icons.ADD),
     lambda app, n: ft.ListTile(title=app.made(ft.Text("title"))),
     lambda app, n: Box(),
     lambda app, n: Box(parts=[app.made(ft.Container())], size=Size(n), slots=[]),
@@ -230,7 +233,8 @@ class App:
         """A list of controls, as it is in its control."""
         lists = [getattr(control, name) for control, name in self._places(LISTS)]
         lists = [self.page.overlay, *(one for one in lists if one is not None)]
-        return lists[n % len(lists)]
+        chosen: list[Any] = lists[n % len(lists)]
+        return chosen
 
     def _inside(self, control: Any) -> set[int]:
         from .worlds import _controls_in
@@ -632,10 +636,10 @@ def _mutate_dataclass(value: Any, n: int) -> None:
         value.left = n
     elif isinstance(value, ft.BoxShadow):
         value.blur_radius = n
-        value.offset = ft.Offset(n, 1) if n % 2 else None
+        value.offset = ft.Offset(n, 1)
     elif isinstance(value, ft.ButtonStyle):
         value.elevation = n
-        value.bgcolor = {"hovered": COLORS[n % 3]} if n % 2 else None
+        value.bgcolor = {ft.ControlState.HOVERED: COLORS[n % 3]} if n % 2 else None
     elif isinstance(value, Size):
         value.width = n
         value.unit = None if n % 2 else "em"

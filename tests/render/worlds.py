@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import msgpack
@@ -43,7 +43,7 @@ class World:
     components_mode = False
 
     def __init__(self, renderer: RendererName) -> None:
-        self.page = Page(sess=self)  # type: ignore[call-arg]
+        self.page = Page(sess=self)  # type: ignore[arg-type]
         self.client = PageModel()
         self.hooks: list[tuple[str, Any]] = []
         self.mounted: list[int] = []
@@ -61,7 +61,7 @@ class World:
     @contextmanager
     def active(self) -> Iterator[None]:
         """What runs here is the app's code: it has this page, and hooks are noted here."""
-        token = _context_page.set(self.page)
+        token = _context_page.set(self.page)  # type: ignore[arg-type]
         try:
             yield
         finally:
@@ -112,9 +112,18 @@ class World:
 
     def wrong(self, *, but: Callable[[Any], bool] = lambda control: False) -> list[str]:
         """In what the client's page is not the app's. See `differences`."""
+        self._run_hooks()
         held = dict(self.client.root)
         held["window"] = {k: v for k, v in held["window"].items() if k not in _MARKS}
         return list(differences(held, self.page, but=but))
+
+    def _run_hooks(self) -> None:
+        # What a control shows may be worked out from fields that are not sent themselves.
+        with self.active():
+            for control, _ in controls_below(self.page):
+                if not hasattr(control, "_frozen"):
+                    with suppress(ValueError, ZeroDivisionError):
+                        control._before_update_safe()
 
     def wrong_tree(self) -> list[str]:
         """In what hooks, index and parents are not as the tree is."""
@@ -197,7 +206,7 @@ def fresh(value: Any) -> Any:
         if snapshot is not None:
             object.__setattr__(value, name, snapshot)
         elif dataclasses.is_dataclass(value):
-            value.__dict__.pop(name, None)
+            vars(value).pop(name, None)
     return encoded
 
 

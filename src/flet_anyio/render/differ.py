@@ -9,6 +9,7 @@ lists and dicts of values, and the bookkeeping of operations.
 from __future__ import annotations
 
 import weakref
+from enum import Enum
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -188,6 +189,22 @@ class Differ(DiffBuilder):
         for edit in found:
             self._insert_edit(parent, path, edit)
 
+    def _compare_dicts(
+        self,
+        parent: Any,
+        path: list[Any],
+        src: dict[Any, Any],
+        dst: dict[Any, Any],
+        frozen: bool,
+    ) -> None:
+        # By the keys that the client was told: flet takes their texts, which differ for enums.
+        for key in src.keys() - dst.keys():
+            self._item_removed(path, _told(key), src[key], frozen=frozen)
+        for key in dst.keys() - src.keys():
+            self._item_added(parent, path, _told(key), dst[key], frozen=frozen)
+        for key in src.keys() & dst.keys():
+            self._compare_values(parent, path, _told(key), src[key], dst[key], frozen)
+
     def _insert_edit(self, parent: Any, path: list[Any], edit: Edit) -> None:
         match edit:
             case Add(at, item):
@@ -302,6 +319,10 @@ class Differ(DiffBuilder):
             dict.__setitem__(where, name, value)
         for control in self._news:
             self._tracker.forget(control._i)
+
+
+def _told(key: Any) -> Any:
+    return key.value if isinstance(key, Enum) else key
 
 
 def _field(owner: Any, plan: Plan, name: str) -> Any:
