@@ -97,7 +97,7 @@ def soak(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """The figures of benchmarks/README.md; takes some 25 minutes on a machine that is quiet."""
+    """The figures of benchmarks/README.md; takes some ten minutes on a machine that is quiet."""
     session.install("-e", ".[web,trio,test]")
     session.run("python", "-m", "benchmarks", *session.posargs)
 

@@ -25,7 +25,7 @@ from flet.controls.object_patch import (
 from .edits import Add, Edit, Move, Remove, edits
 from .marking import SharedDirty
 from .shapes import DICT, LIST, SENT, Plan, plan_of, shape_of
-from .tracking import CHANGED_FIELDS, same_items
+from .tracking import CHANGED_FIELDS, same_content
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Set
@@ -112,7 +112,7 @@ class Differ(DiffBuilder):
             self._compare_content(control, path, name, old, now)
             # One that was set may be filled without a mark.
             if now or marked or old is not _NOT_SENT:
-                kept = type(old) is type(now) and _same(old, now)
+                kept = type(old) is type(now) and same_content(old, now)
                 after[name] = old if kept else now
         elif isinstance(shape, Plan):
             self._compare_value(control, path, name, old, new, shape)
@@ -409,9 +409,3 @@ def _rebuilt(found: list[Edit]) -> bool:
     """Whether a control was replaced by one with the same key, which is to continue it."""
     gone = {get_control_key(edit.item) for edit in found if isinstance(edit, Remove)} - {None}
     return any(get_control_key(e.item) in gone for e in found if isinstance(e, Add))
-
-
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and same_items(one.values(), other.values())
-    return same_items(one, other)

@@ -28,23 +28,17 @@ if TYPE_CHECKING:
 
     from flet.controls.base_control import BaseControl
 
-__all__ = [
-    "CHANGED_FIELDS",
-    "Changes",
-    "Dirty",
-    "NotedList",
-    "SharedDirty",
-    "Tracker",
-    "same_items",
-]
+__all__ = ["CHANGED_FIELDS", "Tracker", "same_content"]
 
 CHANGED_FIELDS = "__changes"
 """Where flet marks the fields of a dataclass that is neither a control nor a value object."""
 
 
-def same_items(one: Collection[Any], other: Collection[Any]) -> bool:
-    """Whether both hold the very same objects in the same order."""
-    return len(one) == len(other) and all(map(is_, one, other))
+def same_content(one: Any, other: Any) -> bool:
+    """Whether two lists, or two dicts, hold the very same objects in the same order."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and _same_items(one.values(), other.values())
+    return _same_items(one, other)
 
 
 def _references_to_nothing_else() -> int:
@@ -75,7 +69,7 @@ class Tracker:
     def scan(self) -> None:
         """Note what was changed without a mark."""
         for number, (value, before) in self._loose.items():
-            if not _same_content(value, before):
+            if not same_content(value, before):
                 self.changes[self._homes[number]] = None
         for number, (namespace, name) in self._unmarked.items():
             sent = (namespace.get(SENT) or {}).get(name)
@@ -208,13 +202,11 @@ def _has_content(kind: type) -> bool:
 def _same_value(value: Any, sent: Any) -> bool:
     """Whether a field holds what was sent of it, if that is more than a plain value."""
     if isinstance(value, dict):
-        return _same_content(value, sent if isinstance(sent, dict) else {})
+        return same_content(value, sent if isinstance(sent, dict) else {})
     if isinstance(value, list):
-        return same_items(value, sent if isinstance(sent, list) else ())
+        return same_content(value, sent if isinstance(sent, list) else [])
     return value is sent or (sent is None and shape_of(type(value)) in (PLAIN, ENUM))
 
 
-def _same_content(value: Any, before: Any) -> bool:
-    if isinstance(value, dict):
-        return value.keys() == before.keys() and same_items(value.values(), before.values())
-    return same_items(value, before)
+def _same_items(one: Collection[Any], other: Collection[Any]) -> bool:
+    return len(one) == len(other) and all(map(is_, one, other))
