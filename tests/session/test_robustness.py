@@ -369,3 +369,20 @@ async def test_who_subscribes_after_the_end_is_not_kept() -> None:
             await checkpoint()
             gc.collect()
         assert page() is None
+
+
+async def test_what_a_handler_returns_as_it_ends_its_session_is_not_left_behind() -> None:
+    async def later() -> None:
+        raise AssertionError("it ran")
+
+    def main(page: ft.Page) -> None:
+        def leave() -> Any:
+            page.session.close()
+            return later()
+
+        page.add(ft.Button("leave", on_click=leave))
+
+    async with InProcess(main) as app, app.connect() as client:
+        await client.click("leave")
+        await reached(lambda: not app.sessions)
+    gc.collect()  # a coroutine that nobody awaited would be a warning now

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -75,8 +75,10 @@ class HandlerTurn:
         result = tasks.guard(self._name, self._where.run, *call)
         if result is not None:
             # `on_click=lambda e: page.push_route("/x")`: what it returned is still to be run.
-            with suppress(SessionClosed):
+            try:
                 tasks.spawn(self._await_result, result, name=self._name, in_context=self._where)
+            except SessionClosed:
+                result.close()  # the handler itself has ended the session
         return True
 
     async def run(self) -> None:
