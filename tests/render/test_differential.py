@@ -27,6 +27,8 @@ EFFORT = 100 if LONG else 1
 
 differential = settings(
     deadline=None,
+    # The same programs in every run: others are tried in the long mode.
+    derandomize=not LONG,
     print_blob=True,
     suppress_health_check=list(HealthCheck),
 )

@@ -410,3 +410,45 @@ def test_an_update_of_nothing_sends_nothing() -> None:
     drawn.update()
     drawn.update()
     assert drawn.world.frames == []
+
+
+def test_a_value_of_several_controls_is_told_also_when_another_cannot_be() -> None:
+    style = ft.TextStyle(size=1)
+    one, other, box = ft.Text("a", style=style), ft.Text("b", style=style), Box()
+    with noting_hooks():
+        world = World("tracked")
+        with world.active():
+            world.page.add(one, other, box)
+        world.begin()
+        with world.active():
+            style.size, box.blob = 2, object()
+            with pytest.raises(TypeError):
+                world.page.update()
+            for text in (one, other):
+                held = world.client.by_id(text._i)
+                assert held is not None
+                assert held["style"]["size"] == 2
+            box.blob = "can be sent"
+            world.page.update()
+        assert not world.wrong()
+
+
+def test_what_leaves_by_two_ways_is_unmounted_once() -> None:
+    inner, moved = ft.Text("inner"), ft.Container()
+    moved.content = inner
+    with noting_hooks():
+        world = World("tracked")
+        with world.active():
+            world.page.add(ft.Container(content=moved))
+        world.begin()
+        world.hooks.clear()
+        with world.active():
+            world.page.controls.clear()
+            moved.content = ft.Text("other")
+            world.page.views[0].floating_action_button = moved  # type: ignore[assignment]
+            world.page.update()
+        assert [hook for hook in world.hooks if hook[0] == "unmount"].count(
+            ("unmount", "Text")
+        ) == 1
+        assert not world.wrong()
+        assert not world.wrong_tree()

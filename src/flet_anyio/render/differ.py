@@ -245,7 +245,10 @@ class Differ(DiffBuilder):
             if key not in self._removed_dataclasses and self._tracker.is_mounted(item):
                 # It moves here from where it is yet to be missed: it is mounted, and stays so.
                 _leave(item, left)
-        return iter(left)
+        # Once each, by whatever ways they were found; and what came into something that left,
+        # and was never drawn, has not been there.
+        gone = {control._i: control for control in left}
+        return iter([one for one in gone.values() if self._tracker.is_known(one._i)])
 
     def _forget_those_that_stay(self) -> None:
         """Leave out what was taken from one place, and was drawn in another before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import compress, count, repeat
 from operator import is_
 from typing import TYPE_CHECKING, Any
@@ -185,19 +186,25 @@ class TrackedRenderer:
         found = [(self._path_to(control, root), control) for control in changed.values()]
         placed = [(path, control) for path, control in found if path is not None]
         placed.sort(key=lambda one: len(one[0]))
+
+        def undo() -> None:
+            differ.undo()
+            for control_id, values in shared.items():
+                if values:
+                    self._tracker.changes.shared.setdefault(control_id, set()).update(values)
+
         try:
             for path, control in placed:
                 differ.compare_control(control, path, shared[control._i])
-            return self._patch(root._i, list(differ.execute()), differ, tuple(changed))
+            patch = self._patch(root._i, list(differ.execute()), differ)
         except BaseException:
             # A control that comes into the page has failed. All is tried again.
-            differ.undo()
+            undo()
             self._tracker.changes.update(dict.fromkeys(changed))
             raise
+        return replace(patch, undo=undo, changed=tuple(changed))
 
-    def _patch(
-        self, root: int, operations: list[Any], differ: Differ, changed: tuple[int, ...] = ()
-    ) -> Patch:
+    def _patch(self, root: int, operations: list[Any], differ: Differ) -> Patch:
         added = list(differ.get_added_controls())
         removed = list(differ.get_removed_controls())
         differ.teardown()
@@ -211,7 +218,7 @@ class TrackedRenderer:
             differ.keep()
 
         message = ObjectPatch(operations).to_message()
-        return Patch(root, message, added, removed, keep, differ.undo, changed)
+        return Patch(root, message, added, removed, keep, differ.undo)
 
     # --- places ---------------------------------------------------------------------------------
 

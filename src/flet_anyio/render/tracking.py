@@ -66,6 +66,10 @@ class Tracker:
         """Whether this very control is in the page already."""
         return self.changes.holds(item)
 
+    def is_known(self, control_id: int) -> bool:
+        """Whether a control with this id is in the page already."""
+        return self.changes.is_mounted(control_id)
+
     def scan(self) -> None:
         """Note what was changed without a mark."""
         for number, (value, before) in self._loose.items():
