@@ -82,6 +82,9 @@ async def test_what_was_lost_on_the_way_is_given_again() -> None:
         client.drop_after(1)
         for number in range(5):
             app.session.page.add(ft.Text(f"text {number}"))
+            # One of another control, or all of them would be sent in one frame.
+            app.session.page.controls[0].width = number
+            app.session.page.controls[0].update()
         await client.until(lambda: client.closed)
         assert "text 4" not in client.texts
         async with app.connect(after=client, live=True) as back:

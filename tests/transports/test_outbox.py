@@ -4,6 +4,7 @@ from functools import partial
 
 import anyio
 import anyio.to_thread
+import msgpack
 import pytest
 
 from flet_anyio import OutboxFull
@@ -14,11 +15,41 @@ from flet_anyio.wire.codes import CloseCode
 pytestmark = pytest.mark.anyio
 
 
+def _update(control_id: int, value: str) -> bytes:
+    patch = [[0], [0, 0, "value", value]]
+    packed: bytes = msgpack.packb([2, {"id": control_id, "patch": patch}])
+    return b"\0" + packed
+
+
 async def test_frames_come_out_as_they_went_in() -> None:
     outbox = Outbox(None, Door())
     for frame in (b"one", b"two"):
         outbox.put(frame)
     assert [await outbox.get(), await outbox.get()] == [b"one", b"two"]
+
+
+async def test_updates_of_one_control_that_wait_are_sent_in_one_frame() -> None:
+    outbox = Outbox(200, Door())
+    for value in ("1", "2", "3"):
+        outbox.put(_update(7, value))
+    outbox.put(_update(8, "4"), b"a call", _update(8, "5"))
+    frame = await outbox.get()
+    assert isinstance(frame, bytes)
+    assert msgpack.unpackb(frame[1:])[1]["patch"] == [
+        [0],
+        *([0, 0, "value", value] for value in ("1", "2", "3")),
+    ]
+    # Nothing overtakes what is no update.
+    assert [await outbox.get() for _ in range(3)] == [_update(8, "4"), b"a call", _update(8, "5")]
+    outbox.put(b"x" * 200)  # what was sent does not count any more
+
+
+async def test_a_frame_that_was_taken_stays_as_it_is() -> None:
+    outbox = Outbox(None, Door())
+    outbox.put(_update(7, "1"))
+    taken = await outbox.get()
+    outbox.put(_update(7, "2"))
+    assert [taken, await outbox.get()] == [_update(7, "1"), _update(7, "2")]
 
 
 async def test_what_is_too_much_is_refused_and_nothing_is_lost() -> None:

@@ -1,4 +1,7 @@
-"""Frames on their way to one client: bounded in bytes, filled from any thread."""
+"""Frames on their way to one client: bounded in bytes, filled from any thread.
+
+An update that comes while one of the same control waits is sent in the same frame.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import anyio
 
 from ..errors import OutboxFull
 from ..wire.codes import CloseCode
+from ..wire.joining import join_updates
 
 if TYPE_CHECKING:
     from ..compat.door import Door
@@ -59,7 +63,7 @@ class Outbox:
             if self._held is not None and not urgent:
                 self._held.extend(frames)
                 return
-            self._frames.extend(frames)
+            self._add(frames)
         self._wake()
 
     def hold(self) -> None:
@@ -104,6 +108,15 @@ class Outbox:
                     return self._end
                 arrived = self._arrived = anyio.Event()
             await arrived.wait()
+
+    def _add(self, frames: tuple[bytes, ...]) -> None:
+        for frame in frames:
+            joined = join_updates(self._frames[-1], frame) if self._frames else None
+            if joined is None:
+                self._frames.append(frame)
+            else:
+                self._bytes += len(joined) - len(self._frames[-1]) - len(frame)
+                self._frames[-1] = joined
 
     def _wake(self) -> None:
         if self._door.here():
