@@ -140,7 +140,7 @@ async def test_a_data_frame_for_no_channel_is_ignored(caplog: pytest.LogCaptureF
     ("action", "body"),
     [
         pytest.param(EVENT, {"target": 1, "name": "resize", "data": {"w": 1}}, id="event data"),
-        pytest.param(UPDATE, {"id": 1, "props": {"platform": "amiga"}}, id="enum"),
+        pytest.param(UPDATE, {"id": 1, "props": {"platform_brightness": "dim"}}, id="enum"),
         pytest.param(UPDATE, {"id": 1, "props": {"media": {"padding": 5}}}, id="nested"),
     ],
 )

@@ -83,8 +83,10 @@ async def test_what_was_lost_on_the_way_is_given_again() -> None:
         for number in range(5):
             app.session.page.add(ft.Text(f"text {number}"))
             # One of another control, or all of them would be sent in one frame.
-            app.session.page.controls[0].width = number
-            app.session.page.controls[0].update()
+            field = app.session.page.controls[0]
+            assert isinstance(field, ft.TextField)
+            field.width = number
+            field.update()
         await client.until(lambda: client.closed)
         assert "text 4" not in client.texts
         async with app.connect(after=client, live=True) as back:

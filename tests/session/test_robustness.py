@@ -318,12 +318,12 @@ async def test_a_client_sets_no_handlers_and_nothing_that_the_server_knows() -> 
                 "_parent": {"a": 1},
                 "_i": 5,
             }
-            props = {**forbidden, "title": "x"}
+            props = {**forbidden, "width": 321.0}
             client.send(MessageAction.UPDATE_CONTROL_PROPS, {"id": 1, "props": props})
             await client.click("+")
             await client.see("1")
             page = app.session.page
-            assert (page.data, page.client_ip, page.title) == ("mine", "127.0.0.1", "x")
+            assert (page.data, page.client_ip, page.width) == ("mine", "127.0.0.1", 321.0)
         app.session.close()
         await reached(lambda: closed)
 

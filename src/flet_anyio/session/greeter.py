@@ -15,7 +15,7 @@ from ..render import encode_message
 from ..wire.codes import CloseCode
 from .crossing import Crossing
 from .journal import Position
-from .props import apply_props, declared
+from .props import apply_registration, declared
 from .screen import NO_CONTROL, call_frame
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Greeter:
         position = Position.take(window)
         route = self._screen.page.route
         try:
-            apply_props(self._screen.page, page)
+            apply_registration(self._screen.page, page)
         except (TypeError, ValueError) as error:
             reason = "a registration whose page does not fit"
             raise PeerError(CloseCode.INVALID_PAYLOAD, reason) from error

@@ -6,11 +6,18 @@ import dataclasses
 import sys
 from enum import Enum
 from functools import lru_cache
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from flet.utils.object_model import patch_dataclass, resolve_actual_type
 
-__all__ = ["apply_props", "declared"]
+from .client_part import REGISTERED, written_by_client
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+    from flet.controls.base_control import BaseControl
+
+__all__ = ["apply_props", "apply_registration", "declared"]
 
 # A whole number may stand for a fraction: JavaScript clients do not tell them apart.
 _ACCEPTED: dict[Any, tuple[type, ...]] = {
@@ -21,31 +28,44 @@ _ACCEPTED: dict[Any, tuple[type, ...]] = {
 }
 
 
-_SERVERS_OWN = {"client_ip", "client_user_agent", "data"}
-
-
-def apply_props(control: Any, props: dict[str, Any]) -> None:
+def apply_props(control: BaseControl, props: dict[str, Any]) -> None:
     """Set properties of a control to what the client says they are.
 
-    Properties that the control does not have are passed over: a newer client may send more. So
-    are those that are not the client's to set: handlers, an app's own data, and what the server
-    itself knows of the client.
+    Properties that the client has no business to set are passed over: handlers, what holds
+    controls, an app's own data, what the server itself knows of the client, and all that Flet's
+    client never writes.
 
     Raises:
         ValueError: A value is of another type than its property; nothing was set.
     """
-    props = {name: value for name, value in props.items() if _is_clients(control, name)}
+    _apply(control, _only(props, written_by_client(control)))
+
+
+def apply_registration(page: BaseControl, props: dict[str, Any]) -> None:
+    """Set properties of the page to what a client says that registers. See `apply_props`."""
+    props = _only(props, REGISTERED)
+    window = getattr(page, "window", None)
+    if isinstance(props.get("window"), dict) and window is not None:
+        props["window"] = _only(props["window"], written_by_client(window))
+    _apply(page, props)
+
+
+def declared(control: BaseControl, props: dict[str, Any]) -> dict[str, Any]:
+    """Those of the properties that are the client's to set, and that the control is drawn with."""
+    return _only(props, written_by_client(control) & control.__dataclass_fields__.keys())
+
+
+def _apply(control: BaseControl, props: dict[str, Any]) -> None:
     _check(type(control), props)
+    for name, value in props.items():
+        # What the client notes for itself: a place in a list, or that something is over.
+        if name.startswith("_") and not isinstance(value, int | None):
+            raise ValueError(f"{name} is not a number")
     patch_dataclass(control, props)
 
 
-def declared(control: Any, props: dict[str, Any]) -> dict[str, Any]:
-    """Those of the properties that the control's class declares: no more than it has fields."""
-    return {name: props[name] for name in control.__dataclass_fields__.keys() & props.keys()}
-
-
-def _is_clients(control: Any, name: str) -> bool:
-    return not name.startswith(("_", "on_")) and name not in _SERVERS_OWN
+def _only(props: dict[str, Any], names: AbstractSet[str]) -> dict[str, Any]:
+    return {name: value for name, value in props.items() if name in names}
 
 
 def _check(kind: type, values: dict[str, Any]) -> None:
