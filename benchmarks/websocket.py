@@ -92,12 +92,13 @@ def _split(buffer: bytes) -> tuple[int, bool, bytes, bytes] | None:
 
 def _connect(url: str, *, deflate: bool) -> socket.socket:
     parts = urlsplit(url)
+    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
     sock = socket.create_connection((parts.hostname, parts.port), timeout=30)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
     sock.sendall(
         (
-            f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\n"
+            f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\n"
             f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n{offer if deflate else ''}"
             f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}\r\n"
             f"Origin: http://{parts.netloc}\r\n\r\n"

@@ -49,6 +49,10 @@ class Client(WebSocket):
             self._find(body)
         return self
 
+    def click(self, key: str) -> bytes:
+        """Pack a click on the control of this key."""
+        return event(self.ids[key])
+
     def _updates(self) -> int:
         return sum(self._is_update(action, body) for action, body in self._messages())
 
