@@ -98,7 +98,7 @@ def soak(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """The figures of benchmarks/README.md; takes some ten minutes on a machine that is quiet."""
-    session.install("-e", ".[web,trio,test]")
+    session.install("-e", ".[web,trio,test]", "nicegui>=3,<4")
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 

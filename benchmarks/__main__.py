@@ -6,11 +6,12 @@ import argparse
 import json
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from .cases import CASES, Case
 from .rendering import first_page
-from .report import Figures, plotted, tables, written_into
+from .report import NICEGUI, Figures, plotted, tables, written_into
 from .serve import SERVERS
 from .servers import cores, serving
 
@@ -38,6 +39,8 @@ def main() -> None:
 def _measured(arguments: argparse.Namespace) -> Figures:
     figures: Figures = {}
     chosen = [case for case in CASES if not arguments.cases or arguments.cases in case.name]
+    if not _has_nicegui() and any(case.nicegui is not None for case in chosen):
+        print("NiceGUI is left out: it is not installed here.", file=sys.stderr)
     for case in chosen:
         kept = figures[case.name] = {}
         for _ in range(arguments.rounds):
@@ -53,10 +56,16 @@ def _runs(case: Case, servers: list[str]) -> list[tuple[str, str, str]]:
     """What is run in a round, upstream's first: its name in the figures, the server, the app."""
     chosen = servers if case.everywhere else [name for name in servers if name == "uvicorn"]
     runs = [(_UPSTREAM, "uvicorn", _UPSTREAM)]
+    if case.nicegui is not None and "uvicorn" in chosen and _has_nicegui():
+        runs.append((NICEGUI, "uvicorn", "nicegui"))
     runs += [(server, server, "ours") for server in chosen]
     if case.name == "click, 5 controls, 50 clients":
         runs += [(f"transport {server}", server, "transport") for server in chosen]
     return runs
+
+
+def _has_nicegui() -> bool:
+    return find_spec("nicegui") is not None
 
 
 def _run(case: Case, server: str, app: str, seconds: float) -> float:

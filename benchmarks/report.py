@@ -7,16 +7,18 @@ import os
 import platform
 import re
 import statistics
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .cases import CASES, PAGE_SIZES, Case
 
-__all__ = ["plotted", "tables", "written_into"]
+__all__ = ["NICEGUI", "plotted", "tables", "written_into"]
 
 Figures = dict[str, dict[str, list[float]]]
-"""By case, then by server or "upstream": one figure for each round."""
+"""By case, then by server, "upstream" or NICEGUI: one figure for each round."""
+
+NICEGUI = "NiceGUI"
 
 _PACKAGES = ("flet", "flet-web", "hypercorn", "uvicorn", "uvloop", "trio", "anyio", "starlette")
 
@@ -28,7 +30,8 @@ def tables(figures: Figures, servers: list[str]) -> str:
     lines += [
         _case_line(case, figures[case.name], servers) for case in CASES if case.name in figures
     ]
-    return "\n".join([_where(), "", *lines, "", *_remarks(figures, servers)])
+    beside = _beside_nicegui(figures)
+    return "\n".join([_where(), "", *lines, "", *beside, *_remarks(figures, servers)])
 
 
 def _case_line(case: Case, figures: dict[str, list[float]], servers: list[str]) -> str:
@@ -48,6 +51,26 @@ def _cell(case: Case, server: str, amount: float | None, base: float | None) -> 
     if (bound := case.bounds.get(server)) is not None:
         text += _verdict(amount <= bound, f"≤ {_short(bound)}")
     return text
+
+
+def _beside_nicegui(figures: Figures) -> list[str]:
+    lines = [_nicegui_line(case, figures[case.name]) for case in CASES if _has_both(case, figures)]
+    if not lines:
+        return []
+    head = [_line(["case", NICEGUI, "uvicorn"]), _line(["---", "--:", "--:"])]
+    return [f"Beside {NICEGUI}, which is on uvicorn too:", "", *head, *lines, ""]
+
+
+def _has_both(case: Case, figures: Figures) -> bool:
+    return {NICEGUI, "uvicorn"} <= figures.get(case.name, {}).keys()
+
+
+def _nicegui_line(case: Case, figures: dict[str, list[float]]) -> str:
+    theirs, ours = (statistics.median(figures[name]) for name in (NICEGUI, "uvicorn"))
+    cell = f"{_amount(ours, case.unit)}, {theirs / ours:.2f}x"
+    if case.nicegui is not None:
+        cell += _verdict(theirs / ours >= case.nicegui, f"≥ {_short(case.nicegui)}x")
+    return _line([case.name, _amount(theirs, case.unit), cell])
 
 
 def _verdict(met: bool, goal: str) -> str:
@@ -94,20 +117,26 @@ def _first_page(figures: Figures) -> list[str]:
 
 def plotted(figures: Figures) -> str:
     """The cost of a click by the size of the page, log-log, as SVG."""
+
+    def along(name: str) -> list[float | None]:
+        return [_median(_of_rows(figures, n).get(name)) for n in PAGE_SIZES]
+
     series = {
-        "upstream": (
-            "#b3261e",
-            [_median(_of_rows(figures, n).get("upstream")) for n in PAGE_SIZES],
-        ),
-        "flet-anyio": (
-            "#1a56b0",
-            [_median(_of_rows(figures, n).get("uvicorn")) for n in PAGE_SIZES],
-        ),
+        "upstream": _Series("#b3261e", along("upstream")),
+        NICEGUI: _Series("#5f6368", along(NICEGUI)),
+        # Below its line, for NiceGUI's is close above.
+        "flet-anyio": _Series("#1a56b0", along("uvicorn"), below=20),
     }
     return _svg([3 * n + 5 for n in PAGE_SIZES], series)
 
 
-def _svg(sizes: list[int], series: dict[str, tuple[str, list[float | None]]]) -> str:
+class _Series(NamedTuple):
+    colour: str
+    amounts: list[float | None]
+    below: int = -10  # how far below the last of its points its name is
+
+
+def _svg(sizes: list[int], series: dict[str, _Series]) -> str:
     def x(size: float) -> float:
         return 70 + (math.log10(size) - 1) / 4 * 520
 
@@ -127,15 +156,16 @@ def _svg(sizes: list[int], series: dict[str, tuple[str, list[float | None]]]) ->
         parts.append(_text(x(10**power), 348, f"{10**power:,}", "middle"))
     parts.append(_text(330, 370, "controls on the page", "middle"))
     parts.append(_text(70, 20, "CPU of a click, its handler and its update", "start"))
-    for name, (colour, amounts) in series.items():
+    for name, (colour, amounts, below) in series.items():
         known = [(x(s), y(a)) for s, a in zip(sizes, amounts, strict=True) if a is not None]
+        if not known:
+            continue
         points = " ".join(f"{px:.1f},{py:.1f}" for px, py in known)
         parts.append(
             f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>'
         )
         parts += [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3" fill="{colour}"/>' for a, b in known]
-        if known:
-            parts.append(_text(known[-1][0] - 8, known[-1][1] - 10, name, "end", colour))
+        parts.append(_text(known[-1][0] - 8, known[-1][1] + below, name, "end", colour))
     return "\n".join([*parts, "</svg>\n"])
 
 
@@ -182,11 +212,20 @@ def _line(cells: list[str]) -> str:
 def _where() -> str:
     import datetime
 
-    versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+    names = (*_PACKAGES, "nicegui")
+    versions = ", ".join(f"{name} {found}" for name in names if (found := _version(name)))
     return (
         f"{datetime.date.today():%d %B %Y}, {_processor()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}; {versions}."
     )
+
+
+def _version(package: str) -> str:
+    """Empty where it is not installed, which NiceGUI need not be."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 def _processor() -> str:

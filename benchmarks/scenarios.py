@@ -6,8 +6,10 @@ import selectors
 import statistics
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from .nicegui_client import NiceGuiClient
+from .websocket import WebSocket
 from .wire import Client, event, property_update
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from .servers import Server
 
 __all__ = ["broadcast", "clicks", "connects", "idle", "typing"]
+
+AClient = TypeVar("AClient", bound=WebSocket)
 
 _WARM = 20
 
@@ -27,8 +31,9 @@ def clicks(
 
     Each client waits for its update before it clicks again.
     """
-    made = [Client(server.url, route).ready() for _ in range(clients)]
-    return _in_turn(server, seconds, made, lambda client: event(client.ids[key]))
+    make = NiceGuiClient if server.app == "nicegui" else Client
+    made = [make(server.url, route).ready() for _ in range(clients)]
+    return _in_turn(server, seconds, made, lambda client: client.click(key))
 
 
 def typing(server: Server, seconds: float) -> float:
@@ -83,7 +88,7 @@ def broadcast(server: Server, seconds: float, *, clients: int = 300) -> float:
 
 
 def _in_turn(
-    server: Server, seconds: float, clients: list[Client], say: Callable[[Client], bytes]
+    server: Server, seconds: float, clients: list[AClient], say: Callable[[AClient], bytes]
 ) -> float:
     for client in clients:  # first of all, so that nothing is made for the first time
         client.sock.sendall(say(client))

@@ -34,6 +34,13 @@ def transport() -> Any:
     return app
 
 
+def nicegui() -> Any:
+    """The same page on another framework, which only `nox -s bench` installs."""
+    from benchmarks.nicegui_app import app
+
+    return app()
+
+
 def on_uvicorn(app: Any, listener: socket.socket) -> None:
     uvicorn = importlib.import_module("uvicorn")
     uvicorn.Server(uvicorn.Config(app, log_level="error")).run(sockets=[listener])
@@ -63,7 +70,7 @@ def on_hypercorn(app: Any, listener: socket.socket, worker: str = "asyncio") -> 
         asyncio.run(serve(app, config))
 
 
-APPS = {make.__name__: make for make in (ours, upstream, transport)}
+APPS = {make.__name__: make for make in (ours, upstream, transport, nicegui)}
 SERVERS: dict[str, Any] = {
     "hypercorn asyncio": on_hypercorn,
     "hypercorn uvloop": lambda app, listener: on_hypercorn(app, listener, "uvloop"),

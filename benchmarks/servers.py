@@ -19,10 +19,11 @@ _ROOT = Path(__file__).parents[1]
 
 
 class Server:
-    """A running server: its process, and where it listens."""
+    """A running server: its process, the app on it, and where it listens."""
 
-    def __init__(self, pid: int, port: int) -> None:
+    def __init__(self, pid: int, port: int, app: str) -> None:
         self.pid = pid
+        self.app = app
         self.url = f"ws://127.0.0.1:{port}/ws"
 
     def cpu(self) -> float:
@@ -57,6 +58,6 @@ def serving(server: str, app: str) -> Iterator[Server]:
         try:
             assert process.stdout is not None
             port = int(process.stdout.readline())
-            yield Server(process.pid, port)
+            yield Server(process.pid, port, app)
         finally:
             process.kill()
