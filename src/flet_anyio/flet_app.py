@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from flet.messaging.connection import Connection
 
+from .admission import Refused
 from .channels import MuxedChannel
 from .compat.loops import accept_executor, accept_loop, running_loop
 from .errors import PeerError, SessionClosed, TransportClosed
@@ -170,6 +171,13 @@ class FletApp(Connection):
             await transport.refuse(403)
             return
         server = self._server = self._server or await default_server(self._limits)
+        try:
+            with server.admission.connection(transport.info.client_ip):
+                await self._handle(transport, server)
+        except Refused as refused:
+            await transport.refuse(refused.status)
+
+    async def _handle(self, transport: Transport, server: Server) -> None:
         if transport.stopping is not None:
             server.follow(transport.stopping)
         link = self._open(transport, server)
@@ -468,8 +476,8 @@ class FletApp(Connection):
             return session
         session = Session(registry, self)
         session.receive_page(request)
+        await server.start(session, registry, address=self.client_ip)
         self._session = session
-        await server.start(session, registry)
         session.attach(self)
         session.start(self._main, self._before_main)
         return session

@@ -14,6 +14,13 @@ class Limits:
     Sizes are in bytes, times in seconds.
 
     Attributes:
+        connections: WebSockets of one server at the same time. One more is refused with 503.
+        address_connections: Those from one client address. One more is refused with 429. Where a
+            proxy may stand, in private networks and on the machine itself, nothing is counted:
+            have a server that is behind a proxy trust what that says of its clients.
+        sessions: Sessions of one server at the same time, with a client or waiting for it. The
+            connection that asks for one more is closed with 1013.
+        address_sessions: Those that clients of one address have begun, with the same exception.
         message_bytes: The largest frame a client may send; a larger one closes its connection
             with 1009.
         register_timeout: How long a new connection may take to register; then it is closed
@@ -60,6 +67,10 @@ class Limits:
             `on_close` handlers before it cancels them.
     """
 
+    connections: int | None = 20_000
+    address_connections: int | None = 500
+    sessions: int | None = 20_000
+    address_sessions: int | None = 500
     message_bytes: int | None = 16 * 1024 * 1024
     register_timeout: float | None = 10
     events_queued: int = 1024

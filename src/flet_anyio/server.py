@@ -16,6 +16,7 @@ import anyio
 from anyio import AsyncContextManagerMixin
 from anyio.lowlevel import RunVar, checkpoint
 
+from .admission import Admission
 from .compat.door import Door
 from .compat.hosting import host
 from .errors import SessionClosed
@@ -84,6 +85,7 @@ class Server(AsyncContextManagerMixin):
         self.uploads = UploadDesk(self.name, self.limits)
         self._signer = TokenSigner()
         self.watchdog = Watchdog()
+        self.admission = Admission(self.limits)
         self._threads = HandlerThreads(self.limits.handler_threads)
         self._registries: WeakValueDictionary[Hashable, Registry] = WeakValueDictionary()
         self._connections: set[_Connection] = set()
@@ -149,24 +151,27 @@ class Server(AsyncContextManagerMixin):
             self._registries[key] = registry
         return registry
 
-    async def start(self, session: Session, registry: Registry) -> None:
-        """Run a new session, and return once it takes work.
+    async def start(self, session: Session, registry: Registry, *, address: str = "") -> None:
+        """Run a new session of a client at this address, and return once it takes work.
 
         Raises:
             SessionClosed: The server is shutting down.
+            PeerError: There are too many sessions.
         """
         if self._group is None:
             raise SessionClosed("start a session")
+        self.admission.begin_session(address)
         registry.add(session)
         self._sessions.add(session)
         self.uploads.enter(session.label)
         try:
-            await self._group.start(self._run, session, name=f"{session.label}: {_ITSELF}")
+            name = f"{session.label}: {_ITSELF}"
+            await self._group.start(self._run, session, address, name=name)
         except BaseException:
             registry.forget(session)
             raise
 
-    async def _run(self, session: Session, *, task_status: Any) -> None:
+    async def _run(self, session: Session, address: str, *, task_status: Any) -> None:
         try:
             await session.run(task_status=task_status)
         except Exception:
@@ -174,6 +179,7 @@ class Server(AsyncContextManagerMixin):
             logger.exception("%r failed", session)
         finally:
             self._sessions.discard(session)
+            self.admission.end_session(address)
             self.uploads.leave(session.label)
             self._gone()
 

@@ -81,6 +81,7 @@ class InProcess(AsyncContextManagerMixin):
         live: bool = False,
         register: bool = True,
         frames: float = float("inf"),
+        address: str = "127.0.0.1",
         **page: Any,
     ) -> AsyncGenerator[Client]:
         """Open a connection and register; leaving the block drops it.
@@ -90,12 +91,13 @@ class InProcess(AsyncContextManagerMixin):
             live: Whether the tab still shows the earlier client's page; else it was reloaded.
             register: Whether to register. If not, the test does, or does not.
             frames: How many frames wait for the client before the server must.
+            address: Where the client is, as the server sees it.
             **page: What the client reports of its page, such as `route`.
         """
         info = PeerInfo(
             url=f"ws://test{self._path}",
             path=self._path,
-            client_ip="127.0.0.1",
+            client_ip=address,
             headers={"user-agent": "flet-anyio testing"},
         )
         transport = MemoryTransport(info, frames=frames)

@@ -1,0 +1,141 @@
+"""Who may come in: how many connections and sessions there may be, in all and from one address."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from contextlib import contextmanager
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from .errors import PeerError
+from .wire.codes import CloseCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .limits import Limits
+
+__all__ = ["Admission", "Refused"]
+
+logger = logging.getLogger(__name__)
+
+
+class Refused(Exception):  # noqa: N818 - an answer to the peer, and no error here
+    """One connection too many. `status` is what HTTP says to it."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"refused with {status}")
+        self.status = status
+
+
+class Admission:
+    """Counts what one server holds, and refuses what would be too much."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._connections = _Count("connections", limits.connections)
+        self._connections_of = _CountByAddress("address_connections", limits.address_connections)
+        self._sessions = _Count("sessions", limits.sessions)
+        self._sessions_of = _CountByAddress("address_sessions", limits.address_sessions)
+
+    @contextmanager
+    def connection(self, address: str) -> Iterator[None]:
+        """Hold a connection for as long as the block runs.
+
+        Raises:
+            Refused: There are too many, in all (503) or from this address (429).
+        """
+        if self._connections.full():
+            raise Refused(503)
+        if self._connections_of.full(address):
+            raise Refused(429)
+        self._connections.add()
+        self._connections_of.add(address)
+        try:
+            yield
+        finally:
+            self._connections.remove()
+            self._connections_of.remove(address)
+
+    def begin_session(self, address: str) -> None:
+        """Hold one more session, until `end_session`.
+
+        Raises:
+            PeerError: There are too many, in all or for this address.
+        """
+        if self._sessions.full() or self._sessions_of.full(address):
+            raise PeerError(CloseCode.TRY_AGAIN_LATER, "too many sessions")
+        self._sessions.add()
+        self._sessions_of.add(address)
+
+    def end_session(self, address: str) -> None:
+        """A session is over that had begun with a client at this address."""
+        self._sessions.remove()
+        self._sessions_of.remove(address)
+
+
+class _Count:
+    """How many there are, and how many there may be."""
+
+    def __init__(self, name: str, limit: int | None) -> None:
+        self._name = name
+        self._limit = limit
+        self._held = 0
+        self._told = False
+
+    def full(self) -> bool:
+        """Whether one more is too many. The first time since there was room, it is logged."""
+        full = self._limit is not None and self._held >= self._limit
+        if full and not self._told:
+            logger.warning("no room for one more: there are %d (Limits.%s)", self._held, self._name)
+        self._told = full
+        return full
+
+    def add(self) -> None:
+        self._held += 1
+
+    def remove(self) -> None:
+        self._held -= 1
+
+
+class _CountByAddress:
+    """The same for each address. Those that proxies have are not counted."""
+
+    def __init__(self, name: str, limit: int | None) -> None:
+        self._name = name
+        self._limit = limit
+        self._held: Counter[str] = Counter()
+        self._told: set[str] = set()
+
+    def full(self, address: str) -> bool:
+        if self._limit is None or self._held[address] < self._limit:
+            return False
+        if address not in self._told:
+            self._told.add(address)
+            logger.warning(
+                "no room for one more from %s: it has %d (Limits.%s)",
+                *(address, self._held[address], self._name),
+            )
+        return True
+
+    def add(self, address: str) -> None:
+        if _is_one_client(address):
+            self._held[address] += 1
+
+    def remove(self, address: str) -> None:
+        if not _is_one_client(address):
+            return
+        self._held[address] -= 1
+        if not self._held[address]:
+            del self._held[address]
+            self._told.discard(address)
+
+
+@lru_cache(maxsize=1024)
+def _is_one_client(address: str) -> bool:
+    """Whether an address stands for a client, and not for a proxy with many behind it."""
+    try:
+        return ip_address(address).is_global
+    except ValueError:
+        return False  # a socket of this machine, or none that is known
