@@ -1,0 +1,210 @@
+"""Many visits to one server, beside a client that is as it should be."""
+
+from __future__ import annotations
+
+import math
+import re
+import tempfile
+import time
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from flet.messaging.protocol import MessageAction
+
+from soak.wire import Gone, Wire
+
+from .line import Stuck
+from .messages import Tab, registration
+from .visit import FRAMES, Visit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from programs import Program
+
+__all__ = ["Campaign", "place_for_files"]
+
+_PATIENCE = 20
+_PROMPTLY = 5
+"""Seconds in which a healthy client gets its answer. Much, as the machine may be busy."""
+_BETWEEN_CLICKS = 0.05
+_SAME = ("sessions", "connections", "tasks", "file descriptors")
+_BAD = re.compile(r"\b(ERROR|CRITICAL)\b|Traceback")
+_MIB = 1024 * 1024
+
+
+@contextmanager
+def place_for_files() -> Iterator[None]:
+    """Have servers serve a small client, and take uploads, in a folder that is then removed."""
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        client = Path(name, "client")
+        client.mkdir()
+        (client / "index.html").write_text(
+            '<html><head><base href="/"><title>Flet</title><!-- fletAppConfig --></head></html>'
+        )
+        (client / "manifest.json").write_text("{}")
+        patch.setenv("FLET_WEB_PATH", str(client))
+        patch.setenv("FLET_UPLOAD_DIR", str(Path(name, "uploads")))
+        patch.setenv("FLET_ANYIO_CACHE_DIR", str(Path(name, "cache")))
+        yield
+
+
+class Campaign:
+    """Visits to one server. `broken` holds what it promised and did not do."""
+
+    def __init__(self, program: Program, seed: int, at_once: int) -> None:
+        self._program = program
+        self._seed = seed
+        self._at_once = at_once
+        self.broken: list[str] = []
+        self._visits: set[Visit] = set()
+        self._kinds: Counter[str] = Counter()
+        self._connections = 0
+        self._sent = 0
+        self._answers: list[float] = []
+        self._lines_seen = 0
+        self._over = False
+        self._states: list[dict[str, Any]] = []
+
+    async def run(self, frames: int, only: int | None = None) -> None:
+        """Send so many frames, or only one, and what belongs before it."""
+        await self._look_in()
+        self._states.append(await self._state())
+        numbers = iter(range(math.ceil(frames / FRAMES)) if only is None else [only // FRAMES])
+        async with anyio.create_task_group() as healthy:
+            healthy.start_soon(self._click_on)
+            async with anyio.create_task_group() as tasks:
+                for _ in range(self._at_once):
+                    tasks.start_soon(self._visit_all, numbers, only)
+            self._over = True
+        await self._compare()
+
+    def report(self, seconds: float) -> str:
+        """What was done, in figures."""
+        before, after = self._states[0], self._states[-1]
+        answers = sorted(self._answers) or [math.nan]
+        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(self._kinds.items()))
+        return (
+            f"{self._sent} frames over {self._connections} connections in {seconds:.0f} s ({kinds})"
+            f"\n  {after['heard'] - before['heard']} messages reached their sessions"
+            f"\n  the healthy client had {len(answers)} answers,"
+            f" half in {answers[len(answers) // 2] * 1000:.0f} ms,"
+            f" all in {answers[-1] * 1000:.0f} ms"
+            f"\n  memory: {before['resident'] / _MIB:.1f} → {after['resident'] / _MIB:.1f} MiB; "
+            + ", ".join(f"{what}: {before[what]} → {after[what]}" for what in _SAME)
+        )
+
+    # --- visits -------------------------------------------------------------------------------
+
+    async def _visit_all(self, numbers: Iterator[int], only: int | None) -> None:
+        for number in numbers:
+            if self.broken:
+                return
+            visit = Visit(self._program.address, self._seed, number, last=only)
+            self._visits.add(visit)
+            before = visit.sent
+            try:
+                await visit.run()
+            except Stuck as stuck:
+                self._note(str(stuck), [visit])
+            except OSError as error:
+                self._note(f"no connection: {error}", [visit])
+            self._visits.discard(visit)
+            self._look_at_log([visit, *self._visits])
+            self._kinds[visit.kind] += visit.sent - before
+            self._sent += visit.sent - before
+            self._connections += visit.connections
+
+    def _note(self, promise: str, visits: list[Visit]) -> None:
+        frames = ", ".join(f"{visit.sent} ({visit.kind})" for visit in visits)
+        self.broken.append(f"{promise}\n  seed {self._seed}, at frame: {frames}")
+
+    def _look_at_log(self, visits: list[Visit]) -> None:
+        log = self._program.log
+        bad = [line for line in log[self._lines_seen :] if _BAD.search(line)]
+        self._lines_seen = len(log)
+        if bad:
+            self._note(f"logged: {bad[0].strip()}", visits)
+
+    # --- the healthy client -------------------------------------------------------------------
+
+    async def _look_in(self) -> None:
+        """Be there once, for what a server makes for its first visitor."""
+        self._over = True
+        await self._click_on()
+        self._over = False
+        with anyio.fail_after(_PATIENCE):
+            while (await self._state())["sessions"]:  # noqa: ASYNC110 - nobody tells of it
+                await anyio.sleep(0.1)
+
+    async def _click_on(self) -> None:
+        """Click and look at the answer until all visits are over, and once more."""
+        try:
+            await self._clicks(await Wire.open(self._program.url.replace("http", "ws") + "/ws"))
+        except Gone:
+            self._note("the healthy client lost its connection", list(self._visits))
+        except TimeoutError:
+            self._note("the healthy client got no answer", list(self._visits))
+
+    async def _clicks(self, wire: Wire) -> None:
+        tab = Tab()
+        with anyio.fail_after(_PATIENCE):
+            await wire.shake_hands()
+            await wire.send(MessageAction.REGISTER_CLIENT, registration(tab)[1])
+            while not tab.learn():
+                await _take(wire, tab)
+        clicks = 0
+        while True:
+            last = self._over or self.broken
+            clicks += 1
+            began = time.monotonic()
+            with anyio.fail_after(_PROMPTLY):
+                body = {"target": tab.id("add"), "name": "click", "data": None}
+                await wire.send(MessageAction.CONTROL_EVENT, body)
+                while (shown := tab.value("count")) != str(clicks):
+                    assert int(shown) < clicks, f"{shown} after {clicks} clicks"
+                    await _take(wire, tab)
+            self._answers.append(time.monotonic() - began)
+            self._look_at_log(list(self._visits))
+            if last:
+                break
+            await anyio.sleep(_BETWEEN_CLICKS)
+        await wire.say_goodbye()
+
+    # --- the server ---------------------------------------------------------------------------
+
+    async def _state(self) -> dict[str, Any]:
+        return await anyio.to_thread.run_sync(self._program.state)
+
+    async def _compare(self) -> None:
+        """Look whether the server is as it was before, once all that must end has ended."""
+        before = self._states[0]
+        if self._program.process.poll() is not None:
+            self._note("the server has ended", [])
+            self._states.append(before)
+            return
+        end = time.monotonic() + _PATIENCE
+        while True:
+            state = await self._state()
+            unlike = [what for what in _SAME if state[what] != before[what]]
+            if not unlike or time.monotonic() > end:
+                break
+            await anyio.sleep(0.1)
+        self._states.append(state)
+        for what in unlike:
+            self._note(f"{state[what]} {what}, {before[what]} before", [])
+        self._look_at_log([])
+
+
+async def _take(wire: Wire, tab: Tab) -> None:
+    """Take a message, and do what a client does with it."""
+    action, body = await wire.receive()
+    if action is MessageAction.INVOKE_METHOD:
+        reply = {name: body[name] for name in ("control_id", "call_id")}
+        await wire.send(action, reply | {"result": None, "error": "no such control"})
+    else:
+        tab.take(action, body)
