@@ -196,7 +196,8 @@ class Campaign:
             await anyio.sleep(0.1)
         self._states.append(state)
         for what in unlike:
-            self._note(f"{state[what]} {what}, {before[what]} before", [])
+            more = Counter(state["names"]) - Counter(before["names"]) if what == "tasks" else ""
+            self._note(f"{state[what]} {what}, {before[what]} before {dict(more)}", [])
         self._look_at_log([])
 
 

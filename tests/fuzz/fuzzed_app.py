@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 import flet_anyio
 from flet_anyio.link import Link
+from flet_anyio.session.stacks import stack_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -110,19 +111,30 @@ async def _counted(self: Link) -> bytes | str:
 Link.receive = _counted  # type: ignore[method-assign]
 
 
+def _place(task: anyio.TaskInfo) -> str:
+    """Where a task waits, from the outside in."""
+    return " < ".join(step.name for step in reversed(stack_of(task.coro)[-8:]))
+
+
+def _resident() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 async def state(request: Request) -> JSONResponse:
     gc.collect()
     server = app.site.server
     assert server is not None
+    tasks = anyio.get_running_tasks()
     return JSONResponse(
         {
             "sessions": len(server.sessions),
             "connections": server.connections,
-            "tasks": len(anyio.get_running_tasks()),
+            "tasks": len(tasks),
+            "names": sorted(f"{task.name} at {_place(task)}" for task in tasks),
             "file descriptors": len(os.listdir("/proc/self/fd")),
             "heard": heard,
-            "resident": int(Path("/proc/self/statm").read_text().split()[1])
-            * os.sysconf("SC_PAGE_SIZE"),
+            "resident": _resident(),
         }
     )
 

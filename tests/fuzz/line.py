@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Line", "Stuck"]
 
-_PATIENCE = 20
+_PATIENCE = 6
 """Seconds until a server that says nothing has failed. Much, as the machine may be busy."""
 _ABORT = struct.pack("ii", 1, 0)
 _OVER = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream)

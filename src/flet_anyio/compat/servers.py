@@ -15,6 +15,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, final
 from weakref import WeakKeyDictionary
 
+import anyio
+
 from .tcp import bound_writes, unconfirmed
 
 if TYPE_CHECKING:
@@ -109,14 +111,16 @@ def stopping(websocket: WebSocket) -> Callable[[], Awaitable[None]] | None:
 def guard_hypercorn() -> None:
     """Keep one connection from ending or holding up hypercorn's workers, those that are loaded.
 
-    They look up the class of their connections after the app's startup. There is no setting
-    for it, so a subclass takes the place of the original in hypercorn's modules. May be called
+    They look up the classes of their connections after the app's startup. There is no setting
+    for it, so subclasses take the place of the originals in hypercorn's modules. May be called
     at any time before; later calls do nothing.
     """
     for module, guard in (("asyncio", _GuardedConnection), ("trio", _GuardedTrioConnection)):
         worker: Any = sys.modules.get(f"hypercorn.{module}.run")
         if worker is not None and not issubclass(worker.TCPServer, guard):
             worker.TCPServer = type("TCPServer", (guard, worker.TCPServer), {})
+            carrier: Any = sys.modules[f"hypercorn.{module}.tcp_server"]
+            carrier.TaskGroup = type("TaskGroup", (_GuardedCalls, carrier.TaskGroup), {})
 
 
 def drop_connections(config: Config) -> None:
@@ -168,6 +172,42 @@ class _GuardedConnection:
             await super().protocol_send(event)  # type: ignore[misc]
         except OSError:
             await self.protocol.handle(Closed())
+
+
+class _GuardedCalls:
+    """Mixed into what runs a connection's calls of the app."""
+
+    async def spawn_app(self, app: Any, config: Any, asgi_scope: Any, send: Any) -> Any:
+        """Call the app; return what hands it an event.
+
+        The original waits for room also when the app has ended and takes nothing any more. Its
+        connection then stays for ever, and a dozen frames behind a bad one are enough for that.
+        """
+        waiting: set[anyio.CancelScope] = set()
+        over = False
+
+        async def call(*arguments: Any) -> None:
+            nonlocal over
+            try:
+                await app(*arguments)
+            finally:
+                over = True
+                for scope in waiting:
+                    scope.cancel()
+
+        put = await super().spawn_app(call, config, asgi_scope, send)  # type: ignore[misc]
+
+        async def put_while_it_runs(event: Any) -> None:
+            if over:
+                return
+            with anyio.CancelScope() as scope:
+                waiting.add(scope)
+                try:
+                    await put(event)
+                finally:
+                    waiting.discard(scope)
+
+        return put_while_it_runs
 
 
 class _GuardedTrioConnection(_GuardedConnection):
