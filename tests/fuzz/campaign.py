@@ -109,10 +109,10 @@ class Campaign:
             before = visit.sent
             try:
                 await visit.run()
-            except Stuck as stuck:
-                self._note(str(stuck), [visit])
-            except OSError as error:
-                self._note(f"no connection: {error}", [visit])
+            except* Stuck as stuck:
+                self._note(str(stuck.exceptions[0]), [visit])
+            except* (OSError, TimeoutError) as errors:
+                self._note(f"no connection: {errors.exceptions[0]!r}", [visit])
             self._visits.discard(visit)
             self._look_at_log([visit, *self._visits])
             self._kinds[visit.kind] += visit.sent - before
@@ -203,9 +203,6 @@ class Campaign:
 
 async def _take(wire: Wire, tab: Tab) -> None:
     """Take a message, and do what a client does with it."""
-    action, body = await wire.receive()
-    if action is MessageAction.INVOKE_METHOD:
-        reply = {name: body[name] for name in ("control_id", "call_id")}
-        await wire.send(action, reply | {"result": None, "error": "no such control"})
-    else:
-        tab.take(action, body)
+    reply = tab.take(*await wire.receive())
+    if reply is not None:
+        await wire.send(MessageAction(reply[0]), reply[1])

@@ -109,10 +109,20 @@ class Line:
         protocol.receive_data(await self._stream.receive())
         for event in protocol.events_received():
             if isinstance(event, Frame) and event.opcode == BINARY:
-                _show(bytes(event.data), tab)
+                await self._show(bytes(event.data), tab)
         if protocol.state is not State.OPEN:
             raise anyio.EndOfStream
         return tab.learn()
+
+    async def _show(self, data: bytes, tab: Tab) -> None:
+        packet = decode_packet(data)
+        if isinstance(packet, MessagePacket):
+            action, body = msgpack.unpackb(
+                packet.body, ext_hook=decode_ext_from_msgpack, strict_map_key=False
+            )
+            reply = tab.take(MessageAction(action), body)
+            if reply is not None:
+                await self.send(frame(BINARY, packed(reply)))
 
     async def send(self, data: bytes) -> bool:
         """Send bytes. Return False when the server has ended the connection."""
@@ -158,13 +168,3 @@ class Line:
                 await self._ended.wait()
         except TimeoutError:
             raise Stuck("a connection that the client had ended was kept") from None
-
-
-def _show(data: bytes, tab: Tab) -> None:
-    packet = decode_packet(data)
-    if not isinstance(packet, MessagePacket):
-        return
-    action, body = msgpack.unpackb(
-        packet.body, ext_hook=decode_ext_from_msgpack, strict_map_key=False
-    )
-    tab.take(MessageAction(action), body)

@@ -58,13 +58,17 @@ class Tab:
         self.upload = shown[0] if shown else self.upload
         return bool(shown)
 
-    def take(self, action: MessageAction, body: Any) -> None:
-        """Show what the server sends."""
+    def take(self, action: MessageAction, body: Any) -> Any:
+        """Show what the server sends. Return the answer to a call: there is no such method."""
         if action is MessageAction.REGISTER_CLIENT:
             self.token = body["session_id"]
             self.page.merge(body["page_patch"])
         elif action is MessageAction.PATCH_CONTROL:
             self.page.apply(body["id"], body["patch"])
+        elif action is MessageAction.INVOKE_METHOD:
+            known = {name: body[name] for name in ("control_id", "call_id")}
+            return [_CALL, known | {"result": None, "error": "no such method"}]
+        return None
 
     def value(self, name: str) -> Any:
         """What a control shows."""

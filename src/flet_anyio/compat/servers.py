@@ -46,6 +46,8 @@ _ASYNCIO_TRANSPORTS = (
 _TRIO_STREAM = attrgetter("send.__self__.send.__self__.stream")  # hypercorn on trio
 _HYPERCORN_STOPS = attrgetter("context.terminated.wait")
 
+_DISCONNECTED = ("http.disconnect", "websocket.disconnect")
+
 _LAYERS = 100
 """Of middleware at most: one that names its own function `send` would be followed for ever."""
 
@@ -175,13 +177,16 @@ class _GuardedConnection:
 
 
 class _GuardedCalls:
-    """Mixed into what runs a connection's calls of the app."""
+    """Mixed into what runs the calls of the app for a connection."""
+
+    spawn: Any
 
     async def spawn_app(self, app: Any, config: Any, asgi_scope: Any, send: Any) -> Any:
         """Call the app; return what hands it an event.
 
-        The original waits for room also when the app has ended and takes nothing any more. Its
-        connection then stays for ever, and a dozen frames behind a bad one are enough for that.
+        In the original that waits for room also when the app has ended and takes nothing any
+        more. A dozen frames behind a bad one are enough for a connection that stays for ever.
+        So is a peer that is gone: the app learns of it as it sends, and then waits for itself.
         """
         waiting: set[anyio.CancelScope] = set()
         over = False
@@ -207,7 +212,13 @@ class _GuardedCalls:
                 finally:
                     waiting.discard(scope)
 
-        return put_while_it_runs
+        async def hand_over(event: Any) -> None:
+            if event["type"] in _DISCONNECTED and not over:
+                self.spawn(put_while_it_runs, event)
+            else:
+                await put_while_it_runs(event)
+
+        return hand_over
 
 
 class _GuardedTrioConnection(_GuardedConnection):
