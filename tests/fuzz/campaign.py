@@ -33,7 +33,11 @@ _PROMPTLY = 5
 """Seconds in which a healthy client gets its answer. Much, as the machine may be busy."""
 _BETWEEN_CLICKS = 0.05
 _SAME = ("sessions", "connections", "tasks", "file descriptors")
-_BAD = re.compile(r"\b(ERROR|CRITICAL)\b|Traceback")
+# As loggers of the package and of hypercorn begin their lines, and uvicorn its own.
+_RECORD = re.compile(r"(\S+ \S+ |\[.*\] \[)?(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b")
+_BAD = ("ERROR", "CRITICAL")
+_SERVERS_OWN = ("Invalid UTF-8 sequence received from client",)
+"""What uvicorn logs as its own errors where a client is at fault."""
 _MIB = 1024 * 1024
 
 
@@ -67,6 +71,7 @@ class Campaign:
         self._sent = 0
         self._answers: list[float] = []
         self._lines_seen = 0
+        self._excused = False
         self._over = False
         self._states: list[dict[str, Any]] = []
 
@@ -124,11 +129,15 @@ class Campaign:
         self.broken.append(f"{promise}\n  seed {self._seed}, at frame: {frames}")
 
     def _look_at_log(self, visits: list[Visit]) -> None:
-        log = self._program.log
-        bad = [line for line in log[self._lines_seen :] if _BAD.search(line)]
-        self._lines_seen = len(log)
-        if bad:
-            self._note(f"logged: {bad[0].strip()}", visits)
+        new = self._program.log[self._lines_seen :]
+        self._lines_seen += len(new)
+        for line in new:
+            record = _RECORD.match(line)
+            if record is not None:
+                self._excused = any(text in line for text in _SERVERS_OWN)
+            bad = line.startswith("Traceback") if record is None else record[2] in _BAD
+            if bad and not self._excused:
+                self._note(f"logged: {line.strip()}", visits)
 
     # --- the healthy client -------------------------------------------------------------------
 

@@ -128,3 +128,16 @@ def test_who_sends_a_body_that_nobody_reads_is_let_go(server: str) -> None:
                 sock.sendall(request + bytes(MEGABYTE))
         eventually(lambda: program.state()["fds"] == before["fds"])
         eventually(lambda: program.state()["tasks"] == before["tasks"])
+
+
+@pytest.mark.parametrize("server", COMMANDS)
+def test_who_has_left_is_not_waited_for(server: str) -> None:
+    page = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    with running(server) as program:
+        for sent in [page, BODY_IN_A_HANDSHAKE, page.replace("\r\n\r\n", "")] * 3:
+            # Sooner than the server would give up on a connection where nothing comes.
+            with socket.create_connection(program.address, 4) as sock, suppress(ConnectionError):
+                sock.sendall(sent.encode())
+                sock.shutdown(socket.SHUT_WR)
+                while sock.recv(65536):
+                    pass

@@ -46,7 +46,8 @@ _ASYNCIO_TRANSPORTS = (
 _TRIO_STREAM = attrgetter("send.__self__.send.__self__.stream")  # hypercorn on trio
 _HYPERCORN_STOPS = attrgetter("context.terminated.wait")
 
-_DISCONNECTED = ("http.disconnect", "websocket.disconnect")
+_ABNORMAL = 1006
+"""What an app is told of a WebSocket that ended without a goodbye (RFC 6455, section 7.4.1)."""
 
 _LAYERS = 100
 """Of middleware at most: one that names its own function `send` would be followed for ever."""
@@ -144,6 +145,9 @@ class _GuardedConnection:
     config: Config
     protocol: Any
     writer: Any
+    idle_task: Any
+    _task_group: _GuardedCalls
+    _left = False
 
     def drop(self) -> None:
         self.writer.transport.abort()
@@ -166,10 +170,23 @@ class _GuardedConnection:
         finally:
             siblings.discard(self)
 
+    async def _read_data(self) -> None:
+        """Read to the end, and then wait for nobody but the app.
+
+        In the original an app whose handshake was spoiled is not told, and a connection that its
+        peer has left stays for as long as one that a request may still come over.
+        """
+        await super()._read_data()  # type: ignore[misc]
+        self._left = True
+        self._task_group.tell_gone()
+        await self.idle_task.stop()
+
     async def protocol_send(self, event: Any) -> None:
         """Send. To the original, a peer that the system gave up on is the app's failure."""
-        from hypercorn.events import Closed
+        from hypercorn.events import Closed, Updated
 
+        if self._left and isinstance(event, Updated):
+            return  # No more requests come, and none is waited for.
         try:
             await super().protocol_send(event)  # type: ignore[misc]
         except OSError:
@@ -180,6 +197,15 @@ class _GuardedCalls:
     """Mixed into what runs the calls of the app for a connection."""
 
     spawn: Any
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._untold: set[Callable[[], None]] = set()
+
+    def tell_gone(self) -> None:
+        """Tell each call that still runs that the peer is gone, if that was not done."""
+        for tell in list(self._untold):
+            tell()
 
     async def spawn_app(self, app: Any, config: Any, asgi_scope: Any, send: Any) -> Any:
         """Call the app; return what hands it an event.
@@ -197,9 +223,17 @@ class _GuardedCalls:
                 await app(*arguments)
             finally:
                 over = True
+                self._untold.discard(tell)
                 for scope in waiting:
                     scope.cancel()
 
+        def tell(event: Any = None) -> None:
+            if tell in self._untold:
+                self._untold.discard(tell)
+                self.spawn(put_while_it_runs, event or {"type": gone, "code": _ABNORMAL})
+
+        gone = f"{asgi_scope['type']}.disconnect"
+        self._untold.add(tell)
         put = await super().spawn_app(call, config, asgi_scope, send)  # type: ignore[misc]
 
         async def put_while_it_runs(event: Any) -> None:
@@ -213,8 +247,8 @@ class _GuardedCalls:
                     waiting.discard(scope)
 
         async def hand_over(event: Any) -> None:
-            if event["type"] in _DISCONNECTED and not over:
-                self.spawn(put_while_it_runs, event)
+            if event["type"] == gone:
+                tell(event)
             else:
                 await put_while_it_runs(event)
 
