@@ -36,7 +36,7 @@ def fuzz(server: str, options: argparse.Namespace) -> list[str]:
         anyio.run(campaign.run, options.frames, options.only)
         print(f"\n{server}: {campaign.report(time.monotonic() - began)}", flush=True)
         if campaign.broken:
-            print(program.text[-4000:])
+            print(program.text[-12000:])
         return campaign.broken
 
 

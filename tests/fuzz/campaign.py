@@ -36,8 +36,11 @@ _SAME = ("sessions", "connections", "tasks", "file descriptors")
 # As loggers of the package and of hypercorn begin their lines, and uvicorn its own.
 _RECORD = re.compile(r"(\S+ \S+ |\[.*\] \[)?(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b")
 _BAD = ("ERROR", "CRITICAL")
-_SERVERS_OWN = ("Invalid UTF-8 sequence received from client",)
-"""What uvicorn logs as its own errors where a client is at fault."""
+_SERVERS_OWN = (
+    "Invalid UTF-8 sequence received from client",
+    "ASGI callable returned without completing handshake",
+)
+"""What uvicorn logs as errors where a client is at fault, or has left."""
 _MIB = 1024 * 1024
 
 
@@ -95,7 +98,8 @@ class Campaign:
         kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(self._kinds.items()))
         return (
             f"{self._sent} frames over {self._connections} connections in {seconds:.0f} s ({kinds})"
-            f"\n  {after['heard'] - before['heard']} messages reached their sessions"
+            f"\n  {after['heard'] - before['heard']} messages reached their sessions;"
+            f" of the processor the server took {after['seconds'] - before['seconds']:.0f} s"
             f"\n  the healthy client had {len(answers)} answers,"
             f" half in {answers[len(answers) // 2] * 1000:.0f} ms,"
             f" all in {answers[-1] * 1000:.0f} ms"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,6 +136,7 @@ async def state(request: Request) -> JSONResponse:
             "file descriptors": len(os.listdir("/proc/self/fd")),
             "heard": heard,
             "resident": _resident(),
+            "seconds": time.process_time(),
         }
     )
 

@@ -173,12 +173,15 @@ class _GuardedConnection:
     async def _read_data(self) -> None:
         """Read to the end, and then wait for nobody but the app.
 
-        In the original an app whose handshake was spoiled is not told, and a connection that its
-        peer has left stays for as long as one that a request may still come over.
+        In the original an app whose handshake was spoiled is not told, one that answers over
+        HTTP/2 waits for room for ever, and a connection that its peer has left stays for as long
+        as one that a request may still come over.
         """
         await super()._read_data()  # type: ignore[misc]
         self._left = True
         self._task_group.tell_gone()
+        for stream in list(getattr(self.protocol.protocol, "stream_buffers", {}).values()):
+            await stream.close()
         await self.idle_task.stop()
 
     async def protocol_send(self, event: Any) -> None:
@@ -281,7 +284,11 @@ class _GuardedTrioConnection(_GuardedConnection):
             await trio.lowlevel.checkpoint_if_cancelled()
             try:
                 await self.stream.send_all(event.data)
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
+            except (
+                trio.BrokenResourceError,
+                trio.ClosedResourceError,
+                trio.BusyResourceError,  # it is being closed, in another task
+            ):
                 await self.protocol.handle(Closed())
             except trio.Cancelled:
                 await trio.aclose_forcefully(self.stream)
