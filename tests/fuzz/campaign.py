@@ -38,6 +38,7 @@ _RECORD = re.compile(r"(\S+ \S+ |\[.*\] \[)?(DEBUG|INFO|WARNING|ERROR|CRITICAL)\
 _BAD = ("ERROR", "CRITICAL")
 _SERVERS_OWN = (
     "Invalid UTF-8 sequence received from client",
+    "Fatal error: protocol.data_received() call failed",  # such text, while it closes
     "ASGI callable returned without completing handshake",
 )
 """What uvicorn logs as errors where a client is at fault, or has left."""

@@ -141,3 +141,18 @@ def test_who_has_left_is_not_waited_for(server: str) -> None:
                 sock.shutdown(socket.SHUT_WR)
                 while sock.recv(65536):
                     pass
+
+
+@pytest.mark.parametrize("server", COMMANDS)
+def test_who_is_refused_is_let_go(server: str) -> None:
+    handshake = BODY_IN_A_HANDSHAKE.replace("Content-Length: 5\r\n\r\nhello", "\r\n")
+    old, keyless = handshake.replace("13", "12"), handshake.replace("Sec-WebSocket-Key", "X-Key")
+    # uvicorn waits for the rest of a body here.
+    refused = [old, keyless] + ([] if "uvicorn" in server else [BODY_IN_A_HANDSHAKE])
+    with running(server) as program:
+        for sent in refused:
+            with socket.create_connection(program.address, 4) as sock, suppress(ConnectionError):
+                sock.sendall(sent.encode())
+                while sock.recv(65536):
+                    pass
+        assert "failed" not in program.text

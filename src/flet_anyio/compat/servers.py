@@ -124,6 +124,9 @@ def guard_hypercorn() -> None:
             worker.TCPServer = type("TCPServer", (guard, worker.TCPServer), {})
             carrier: Any = sys.modules[f"hypercorn.{module}.tcp_server"]
             carrier.TaskGroup = type("TaskGroup", (_GuardedCalls, carrier.TaskGroup), {})
+    protocol: Any = sys.modules.get("hypercorn.protocol.h11")
+    if protocol is not None and not issubclass(protocol.WSStream, _GuardedWebSocket):
+        protocol.WSStream = type("WSStream", (_GuardedWebSocket, protocol.WSStream), {})
 
 
 def drop_connections(config: Config) -> None:
@@ -256,6 +259,36 @@ class _GuardedCalls:
                 await put_while_it_runs(event)
 
         return hand_over
+
+
+class _GuardedWebSocket:
+    """Mixed into a WebSocket over HTTP/1."""
+
+    handshake: Any
+    stream_id: Any
+    send: Any
+    closed: bool
+    _refused = False
+
+    async def handle(self, event: Any) -> None:
+        """Take what comes. The original leaves a connection open whose handshake it refuses.
+
+        What the app sends meanwhile would be another answer.
+        """
+        from hypercorn.protocol.events import Body, Data, Request, StreamClosed
+
+        if self.closed:
+            return
+        spoils = isinstance(event, Body | Data) and not self.handshake.accepted
+        self._refused |= spoils
+        await super().handle(event)  # type: ignore[misc]
+        if spoils or (isinstance(event, Request) and self.closed):
+            await self.send(StreamClosed(stream_id=self.stream_id))
+
+    async def app_send(self, message: Any) -> None:
+        """Send, unless the server itself has answered."""
+        if not self._refused:
+            await super().app_send(message)  # type: ignore[misc]
 
 
 class _GuardedTrioConnection(_GuardedConnection):
