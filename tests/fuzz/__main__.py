@@ -24,19 +24,21 @@ from programs import COMMANDS, running
 
 from .campaign import Campaign, place_for_files
 
+_SHOWN = 12_000
+"""Characters of a server's log."""
 SERVERS = ["run-trio", "run-asyncio", "uvicorn-asyncio"]
-LONG = bool(os.environ.get("FLET_ANYIO_LONG"))
+FRAMES = 1_000_000 if os.environ.get("FLET_ANYIO_LONG") else 50_000
 
 
 def fuzz(server: str, options: argparse.Namespace) -> list[str]:
     """Fuzz one server; return what it broke."""
     with place_for_files(), running(server, served="fuzz/fuzzed_app") as program:
-        campaign = Campaign(program, options.seed, options.at_once)
+        campaign = Campaign(program, options.seed, options.at_once, options.promptly)
         began = time.monotonic()
         anyio.run(campaign.run, options.frames, options.only)
         print(f"\n{server}: {campaign.report(time.monotonic() - began)}", flush=True)
         if campaign.broken:
-            print(program.text[-12000:])
+            print(program.text[-_SHOWN:])
         return campaign.broken
 
 
@@ -44,11 +46,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="fuzz", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    frames = 1_000_000 if LONG else 50_000
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
-    parser.add_argument("--frames", type=int, default=frames, help="for each server")
+    parser.add_argument("--frames", type=int, default=FRAMES, help="for each server")
     parser.add_argument("--only", type=int, metavar="K", help="send this frame and its visit's")
     parser.add_argument("--at-once", type=int, default=6, help="visits at a time")
+    parser.add_argument(
+        "--promptly", type=float, default=5, help="seconds in which a healthy client is answered"
+    )
     parser.add_argument("servers", nargs="*", default=SERVERS, help=", ".join(COMMANDS))
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)

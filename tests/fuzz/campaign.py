@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["Campaign", "place_for_files"]
 
 _PATIENCE = 20
-_PROMPTLY = 5
-"""Seconds in which a healthy client gets its answer. Much, as the machine may be busy."""
 _BETWEEN_CLICKS = 0.05
 _SAME = ("sessions", "connections", "tasks", "file descriptors")
 # As loggers of the package and of hypercorn begin their lines, and uvicorn its own.
@@ -64,10 +62,11 @@ def place_for_files() -> Iterator[None]:
 class Campaign:
     """Visits to one server. `broken` holds what it promised and did not do."""
 
-    def __init__(self, program: Program, seed: int, at_once: int) -> None:
+    def __init__(self, program: Program, seed: int, at_once: int, promptly: float) -> None:
         self._program = program
         self._seed = seed
         self._at_once = at_once
+        self._promptly = promptly
         self.broken: list[str] = []
         self._visits: set[Visit] = set()
         self._kinds: Counter[str] = Counter()
@@ -131,7 +130,8 @@ class Campaign:
 
     def _note(self, promise: str, visits: list[Visit]) -> None:
         frames = ", ".join(f"{visit.sent} ({visit.kind})" for visit in visits)
-        self.broken.append(f"{promise}\n  seed {self._seed}, at frame: {frames}")
+        at = f", at frame: {frames}" if frames else ""
+        self.broken.append(f"{promise}\n  seed {self._seed}{at}")
 
     def _look_at_log(self, visits: list[Visit]) -> None:
         new = self._program.log[self._lines_seen :]
@@ -176,7 +176,7 @@ class Campaign:
             last = self._over or self.broken
             clicks += 1
             began = time.monotonic()
-            with anyio.fail_after(_PROMPTLY):
+            with anyio.fail_after(self._promptly):
                 body = {"target": tab.id("add"), "name": "click", "data": None}
                 await wire.send(MessageAction.CONTROL_EVENT, body)
                 while (shown := tab.value("count")) != str(clicks):
@@ -210,8 +210,10 @@ class Campaign:
             await anyio.sleep(0.1)
         self._states.append(state)
         for what in unlike:
-            more = Counter(state["names"]) - Counter(before["names"]) if what == "tasks" else ""
-            self._note(f"{state[what]} {what}, {before[what]} before {dict(more)}", [])
+            self._note(f"{state[what]} {what}, {before[what]} before", [])
+        if "tasks" in unlike:
+            more = Counter(state["names"]) - Counter(before["names"])
+            self._note(f"tasks that were not there before: {dict(more)}", [])
         self._look_at_log([])
 
 

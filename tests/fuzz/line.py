@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Line", "Stuck"]
 
-_PATIENCE = 6
+_PATIENCE = 20
 """Seconds until a server that says nothing has failed. Much, as the machine may be busy."""
+_URL = "ws://localhost/ws"
 _ABORT = struct.pack("ii", 1, 0)
 _OVER = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream)
 
@@ -68,9 +69,7 @@ class Line:
             Stuck: It did neither in time.
         """
         factories = [ClientPerMessageDeflateFactory()] if deflate else None
-        protocol = ClientProtocol(
-            parse_uri("ws://localhost/ws"), extensions=factories, max_size=None
-        )
+        protocol = ClientProtocol(parse_uri(_URL), extensions=factories, max_size=None)
         protocol.send_request(protocol.connect())
         try:
             with anyio.fail_after(_PATIENCE):
@@ -87,7 +86,7 @@ class Line:
 
     async def shake_hands(self) -> bool:
         """Become a WebSocket."""
-        protocol = ClientProtocol(parse_uri("ws://localhost/ws"))
+        protocol = ClientProtocol(parse_uri(_URL))
         protocol.send_request(protocol.connect())
         try:
             with anyio.fail_after(_PATIENCE):

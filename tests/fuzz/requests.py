@@ -72,18 +72,17 @@ def _another_word(rng: random.Random, request: str, lines: list[str], body: byte
             methods = ["get", "POST", "PUT", "PRI", "CONNECT", "G\0T", "", "X" * 1000, "GET\t", "é"]
             method = rng.choice(methods)
         case 1:
-            target = rng.choice(
-                ["", "*", "//", "/../../etc", "/%00", "/%ff%fe", "/é", "http://x/", "/ws/", "?"]
-                + ["/ws?" + "q" * 9000, "/%", "/%2e%2e/%2e%2e/x", "/ws%00", "\\", "/a b", "/#x"]
-                + ["/upload", "/upload?grant=", "/upload?grant=a.b", upload_changed(rng, target)]
-            )
+            targets = ["", "*", "//", "/../../etc", "/%00", "/%ff%fe", "/é", "http://x/", "/ws/"]
+            targets += ["/ws?" + "q" * 9000, "/%", "/%2e%2e/%2e%2e/x", "/ws%00", "\\", "/a b", "?"]
+            targets += ["/#x", "/upload", "/upload?grant=", "/upload?grant=a.b"]
+            target = rng.choice([*targets, _changed_target(rng, target)])
         case _:
             versions = ["HTTP/0.9", "HTTP/1.0", "HTTP/1.2", "HTTP/2.0", "HTTP/9", "http/1.1", ""]
             version = rng.choice([*versions, "FTP/1.1", "HTTP/1.1 ", "HTTP/-1.1"])
     return f"{method} {target} {version}", lines, body
 
 
-def upload_changed(rng: random.Random, target: str) -> str:
+def _changed_target(rng: random.Random, target: str) -> str:
     """A target with one character changed."""
     if len(target) < 2:
         return "/"
@@ -163,7 +162,7 @@ def _a_body(rng: random.Random, request: str, lines: list[str], body: bytes) -> 
         b"5\r\nhel",
         b"\0" * 500,
     ]
-    return request, [*lines, "Content-Length: 5"], body + rng.choice(bodies)
+    return request, [*lines, "Content-Length: 5"], body + rng.choice([*bodies, bytes(500)])
 
 
 _CHANGES: list[Callable[[random.Random, str, list[str], bytes], _Parts]] = [

@@ -23,10 +23,10 @@ FRAMES = 100
 _AT_ONCE = 16_384
 """Bytes after which what was made is sent."""
 # How many frames of each kind are to end their connection, which costs as much as fifty others.
-_ODD_FRAMES = 0.03
-_WILD_MESSAGES = 0.03
-_REGISTRATIONS = 0.01
-_EARLY = 0.15
+_ODD_FRAMES = 0.015
+_WILD_MESSAGES = 0.012
+_REGISTRATIONS = 0.005
+_EARLY = 0.1
 """Of the connections, how many begin with something else than a registration."""
 
 
@@ -156,8 +156,8 @@ class Visit:
 
 
 _LEVELS: dict[Callable[[Visit, random.Random], tuple[bytes, bool]], int] = {
-    Visit._requests: 3,
-    Visit._frames: 22,
+    Visit._requests: 2,
+    Visit._frames: 23,
     Visit._messages: 45,
     Visit._sequences: 30,
 }
