@@ -176,7 +176,7 @@ class Campaign:
             last = self._over or self.broken
             clicks += 1
             began = time.monotonic()
-            with anyio.fail_after(self._promptly):
+            with anyio.fail_after(self._promptly if self._states else _PATIENCE):
                 body = {"target": tab.id("add"), "name": "click", "data": None}
                 await wire.send(MessageAction.CONTROL_EVENT, body)
                 while (shown := tab.value("count")) != str(clicks):

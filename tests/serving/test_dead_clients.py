@@ -156,3 +156,14 @@ def test_who_is_refused_is_let_go(server: str) -> None:
                 while sock.recv(65536):
                     pass
         assert "failed" not in program.text
+
+
+@pytest.mark.parametrize("server", COMMANDS)
+def test_a_method_in_small_letters_is_no_error(server: str) -> None:
+    with running(server) as program:
+        with socket.create_connection(program.address, 4) as sock, suppress(ConnectionError):
+            sock.sendall(b"head /no/such.js HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert sock.recv(65536).startswith(b"HTTP/1.1 40")
+        program.terminate()
+        program.wait(10)
+        assert "Traceback" not in program.text

@@ -220,6 +220,8 @@ class _GuardedCalls:
         more. A dozen frames behind a bad one are enough for a connection that stays for ever.
         So is a peer that is gone: the app learns of it as it sends, and then waits for itself.
         """
+        from h11 import LocalProtocolError
+
         waiting: set[anyio.CancelScope] = set()
         over = False
 
@@ -227,6 +229,10 @@ class _GuardedCalls:
             nonlocal over
             try:
                 await app(*arguments)
+            except* LocalProtocolError as errors:
+                # To hypercorn the method "head" is HEAD, to h11 it is not: no answer pleases both.
+                logger.warning("an answer failed: %r", errors.exceptions[0])
+                logger.debug("an answer failed", exc_info=errors)
             finally:
                 over = True
                 self._untold.discard(tell)
