@@ -131,11 +131,20 @@ class Program:
 
 
 @contextmanager
-def running(name: str, *arguments: str, app: str = "app", **settings: float) -> Iterator[Program]:
-    """Run one of COMMANDS. `write_timeout`, `grace`, `bytes`, `stuck` are for `served_app`."""
+def running(
+    name: str,
+    *arguments: str,
+    app: str = "app",
+    served: str = "served_app",
+    **settings: float,
+) -> Iterator[Program]:
+    """Run one of COMMANDS. `write_timeout`, `grace`, `bytes`, `stuck` are for `served_app`.
+
+    `served` is another module to serve an app of, by its path without the ending.
+    """
     environment = dict(os.environ)
     environment |= {f"FLET_ANYIO_TEST_{key.upper()}": str(value) for key, value in settings.items()}
-    command = [re.sub(r":app$", f":{app}", word) for word in (*COMMANDS[name], *arguments)]
+    command = [_serving(word, served, app) for word in (*COMMANDS[name], *arguments)]
     with subprocess.Popen(
         command,
         cwd=_HERE,
@@ -154,6 +163,15 @@ def running(name: str, *arguments: str, app: str = "app", **settings: float) -> 
             program.http.close()
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+
+
+def _serving(word: str, served: str, app: str) -> str:
+    """A word of a command, with the app that is to be served."""
+    if word == "served_app.py:app":
+        return f"{served}.py:{app}"
+    if word == "served_app:app":
+        return f"{served.replace('/', '.')}:{app}"
+    return word
 
 
 def eventually(condition: Callable[[], Any], seconds: float = 20) -> None:

@@ -15,6 +15,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, final
 from weakref import WeakKeyDictionary
 
+import anyio
+
 from .tcp import bound_writes, unconfirmed
 
 if TYPE_CHECKING:
@@ -43,6 +45,9 @@ _ASYNCIO_TRANSPORTS = (
 )
 _TRIO_STREAM = attrgetter("send.__self__.send.__self__.stream")  # hypercorn on trio
 _HYPERCORN_STOPS = attrgetter("context.terminated.wait")
+
+_ABNORMAL = 1006
+"""What an app is told of a WebSocket that ended without a goodbye (RFC 6455, section 7.4.1)."""
 
 _LAYERS = 100
 """Of middleware at most: one that names its own function `send` would be followed for ever."""
@@ -109,14 +114,19 @@ def stopping(websocket: WebSocket) -> Callable[[], Awaitable[None]] | None:
 def guard_hypercorn() -> None:
     """Keep one connection from ending or holding up hypercorn's workers, those that are loaded.
 
-    They look up the class of their connections after the app's startup. There is no setting
-    for it, so a subclass takes the place of the original in hypercorn's modules. May be called
+    They look up the classes of their connections after the app's startup. There is no setting
+    for it, so subclasses take the place of the originals in hypercorn's modules. May be called
     at any time before; later calls do nothing.
     """
     for module, guard in (("asyncio", _GuardedConnection), ("trio", _GuardedTrioConnection)):
         worker: Any = sys.modules.get(f"hypercorn.{module}.run")
         if worker is not None and not issubclass(worker.TCPServer, guard):
             worker.TCPServer = type("TCPServer", (guard, worker.TCPServer), {})
+            carrier: Any = sys.modules[f"hypercorn.{module}.tcp_server"]
+            carrier.TaskGroup = type("TaskGroup", (_GuardedCalls, carrier.TaskGroup), {})
+    protocol: Any = sys.modules.get("hypercorn.protocol.h11")
+    if protocol is not None and not issubclass(protocol.WSStream, _GuardedWebSocket):
+        protocol.WSStream = type("WSStream", (_GuardedWebSocket, protocol.WSStream), {})
 
 
 def drop_connections(config: Config) -> None:
@@ -138,6 +148,9 @@ class _GuardedConnection:
     config: Config
     protocol: Any
     writer: Any
+    idle_task: Any
+    _task_group: _GuardedCalls
+    _left = False
 
     def drop(self) -> None:
         self.writer.transport.abort()
@@ -160,14 +173,128 @@ class _GuardedConnection:
         finally:
             siblings.discard(self)
 
+    async def _read_data(self) -> None:
+        """Read to the end, and then wait for nobody but the app.
+
+        In the original an app whose handshake was spoiled is not told, one that answers over
+        HTTP/2 waits for room for ever, and a connection that its peer has left stays for as long
+        as one that a request may still come over.
+        """
+        await super()._read_data()  # type: ignore[misc]
+        self._left = True
+        self._task_group.tell_gone()
+        for stream in list(getattr(self.protocol.protocol, "stream_buffers", {}).values()):
+            await stream.close()
+        await self.idle_task.stop()
+
     async def protocol_send(self, event: Any) -> None:
         """Send. To the original, a peer that the system gave up on is the app's failure."""
-        from hypercorn.events import Closed
+        from hypercorn.events import Closed, Updated
 
+        if self._left and isinstance(event, Updated):
+            return  # No more requests come, and none is waited for.
         try:
             await super().protocol_send(event)  # type: ignore[misc]
         except OSError:
             await self.protocol.handle(Closed())
+
+
+class _GuardedCalls:
+    """Mixed into what runs the calls of the app for a connection."""
+
+    spawn: Any
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._untold: set[Callable[[], None]] = set()
+
+    def tell_gone(self) -> None:
+        """Tell each call that still runs that the peer is gone, if that was not done."""
+        for tell in list(self._untold):
+            tell()
+
+    async def spawn_app(self, app: Any, config: Any, asgi_scope: Any, send: Any) -> Any:
+        """Call the app; return what hands it an event.
+
+        In the original that waits for room also when the app has ended and takes nothing any
+        more. A dozen frames behind a bad one are enough for a connection that stays for ever.
+        So is a peer that is gone: the app learns of it as it sends, and then waits for itself.
+        """
+        from h11 import LocalProtocolError
+
+        waiting: set[anyio.CancelScope] = set()
+        over = False
+
+        async def call(*arguments: Any) -> None:
+            nonlocal over
+            try:
+                await app(*arguments)
+            except* LocalProtocolError as errors:
+                # To hypercorn the method "head" is HEAD, to h11 it is not: no answer pleases both.
+                logger.warning("an answer failed: %r", errors.exceptions[0])
+                logger.debug("an answer failed", exc_info=errors)
+            finally:
+                over = True
+                self._untold.discard(tell)
+                for scope in waiting:
+                    scope.cancel()
+
+        def tell(event: Any = None) -> None:
+            if tell in self._untold:
+                self._untold.discard(tell)
+                self.spawn(put_while_it_runs, event or {"type": gone, "code": _ABNORMAL})
+
+        gone = f"{asgi_scope['type']}.disconnect"
+        self._untold.add(tell)
+        put = await super().spawn_app(call, config, asgi_scope, send)  # type: ignore[misc]
+
+        async def put_while_it_runs(event: Any) -> None:
+            if over:
+                return
+            with anyio.CancelScope() as scope:
+                waiting.add(scope)
+                try:
+                    await put(event)
+                finally:
+                    waiting.discard(scope)
+
+        async def hand_over(event: Any) -> None:
+            if event["type"] == gone:
+                tell(event)
+            else:
+                await put_while_it_runs(event)
+
+        return hand_over
+
+
+class _GuardedWebSocket:
+    """Mixed into a WebSocket over HTTP/1."""
+
+    handshake: Any
+    stream_id: Any
+    send: Any
+    closed: bool
+    _refused = False
+
+    async def handle(self, event: Any) -> None:
+        """Take what comes. The original leaves a connection open whose handshake it refuses.
+
+        What the app sends meanwhile would be another answer.
+        """
+        from hypercorn.protocol.events import Body, Data, Request, StreamClosed
+
+        if self.closed:
+            return
+        spoils = isinstance(event, Body | Data) and not self.handshake.accepted
+        self._refused |= spoils
+        await super().handle(event)  # type: ignore[misc]
+        if spoils or (isinstance(event, Request) and self.closed):
+            await self.send(StreamClosed(stream_id=self.stream_id))
+
+    async def app_send(self, message: Any) -> None:
+        """Send, unless the server itself has answered."""
+        if not self._refused:
+            await super().app_send(message)  # type: ignore[misc]
 
 
 class _GuardedTrioConnection(_GuardedConnection):
@@ -196,7 +323,11 @@ class _GuardedTrioConnection(_GuardedConnection):
             await trio.lowlevel.checkpoint_if_cancelled()
             try:
                 await self.stream.send_all(event.data)
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
+            except (
+                trio.BrokenResourceError,
+                trio.ClosedResourceError,
+                trio.BusyResourceError,  # it is being closed, in another task
+            ):
                 await self.protocol.handle(Closed())
             except trio.Cancelled:
                 await trio.aclose_forcefully(self.stream)

@@ -1,0 +1,1 @@
+"""Mutated bytes for live servers, on real sockets: `python -m fuzz --help`."""
