@@ -34,6 +34,7 @@ async def turned_away(app: InProcess, address: str, status: int) -> None:
         PeerInfo(url="ws://test/ws", path="/ws", client_ip=address, headers={})
     )
     await FletApp(main=main, server=app.server).handle(transport)
+    transport.drop()
     assert transport.refused == status
 
 
