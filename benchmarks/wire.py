@@ -15,11 +15,27 @@ import msgpack
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Client", "event", "property_update"]
+__all__ = [
+    "PONG",
+    "REGISTER",
+    "REPLY",
+    "Client",
+    "Goodbye",
+    "dial",
+    "event",
+    "frame",
+    "handshake",
+    "message",
+    "property_update",
+    "read_head",
+    "registration",
+]
 
-_REGISTER, _PATCH, _EVENT, _PROPS, _CALL, _CRASH = range(1, 7)
-_TEXT_OR_BINARY, _CLOSE, _PING, _PONG = (0, 1, 2), 8, 9, 10
+REGISTER, _PATCH, _EVENT, _PROPS, REPLY, _CRASH = range(1, 7)
+_TEXT_OR_BINARY, _CLOSE, _PING, PONG = (0, 1, 2), 8, 9, 10
 _MARKS = ("n", "m")
+_BIND_ADDRESS_NO_PORT = 24  # of ip(7); the module socket has no name for it
+_KEPT = ("e", "n")
 _PAGE = {
     "web": True,
     "platform": "linux",
@@ -36,25 +52,59 @@ _PAGE = {
 }
 
 
-class Client:
-    """One connection, registered."""
+class Goodbye(ConnectionError):  # noqa: N818 - an outcome like any other here
+    """The server closed the connection, and said why."""
 
-    def __init__(self, url: str, route: str = "/", *, deflate: bool = False) -> None:
+    def __init__(self, code: int) -> None:
+        super().__init__(f"the server said goodbye: {code}")
+        self.code = code
+
+
+class Client:
+    """One connection, registered.
+
+    Attributes:
+        ids: The controls of the page that have keys.
+        token: What it may have its session back for.
+        marks: What it shows of which drawing, for the same.
+        shown: The value that was set last in any control.
+    """
+
+    def __init__(
+        self, url: str, route: str = "/", *, deflate: bool = False, source: str = ""
+    ) -> None:
+        sock = dial(url, source=source)
+        sock.sendall(handshake(url, deflate=deflate))
+        self._begin(sock, read_head(sock))
+        self.sock.sendall(registration(route))
+
+    @classmethod
+    def on(cls, sock: socket.socket, head: bytes, request: bytes) -> Client:
+        """One whose handshake was answered by `head`, and that registers by `request`."""
+        client = cls.__new__(cls)
+        client._begin(sock, head)
+        sock.sendall(request)
+        return client
+
+    def _begin(self, sock: socket.socket, head: bytes) -> None:
         self.ids: dict[str, int] = {}
-        self.sock = _connect(url, deflate=deflate)
-        head, _, self._buffer = _read_head(self.sock).partition(b"\r\n\r\n")
+        self.token = ""
+        self.marks: dict[str, Any] = {}
+        self.shown: Any = None
+        self.sock = sock
+        head, _, self._buffer = head.partition(b"\r\n\r\n")
         if b" 101 " not in head.partition(b"\r\n")[0] + b" ":
             raise ConnectionError(head.decode(errors="replace"))
-        self._inflate = zlib.decompressobj(-15) if b"permessage-deflate" in head else None
-        request = {"session_id": "", "page_name": "", "page": {**_PAGE, "route": route}}
-        self.sock.sendall(_message(_REGISTER, request))
+        self._inflate = zlib.decompressobj(-15) if b"permessage-deflate" in head.lower() else None
 
     def ready(self) -> Client:
         """Read until the whole page has come; remember its controls by their keys."""
         while "done" not in self.ids:
             action, body = self._next()
-            if action == _CRASH or (action == _REGISTER and body.get("error")):
+            if action == _CRASH or (action == REGISTER and body.get("error")):
                 raise RuntimeError(str(body))
+            if action == REGISTER:
+                self.token = body["session_id"]
             self._find(body)
         return self
 
@@ -74,8 +124,15 @@ class Client:
     def _is_update(self, action: int, body: Any) -> bool:
         if action == _CRASH:
             raise RuntimeError(str(body))
-        # Marks, by which a server counts, are none.
-        return action == _PATCH and any(op[2] not in _MARKS for op in body["patch"][1:])
+        if action != _PATCH:
+            return False
+        update = False
+        for op in body["patch"][1:]:
+            # Marks, by which a server counts, are no update.
+            update |= op[2] not in _MARKS
+            if op[2] == "value":
+                self.shown = op[3]
+        return update
 
     def _next(self) -> tuple[int, Any]:
         while True:
@@ -91,7 +148,7 @@ class Client:
             if payload[:1] != b"\0":
                 continue
             action, body = msgpack.unpackb(payload[1:], strict_map_key=False)
-            if action == _CALL:
+            if action == REPLY:
                 self._refuse(body)
             else:
                 yield action, body
@@ -100,15 +157,15 @@ class Client:
         """Answer a call as the client does when there is no such control."""
         error = f"Calling {call['name']} method of inexistent control: {call['control_id']}"
         ids = {name: call[name] for name in ("control_id", "call_id")}
-        self.sock.sendall(_message(_CALL, {**ids, "result": None, "error": error}))
+        self.sock.sendall(message(REPLY, {**ids, "result": None, "error": error}))
 
     def _frames(self) -> Iterator[bytes]:
-        while (frame := _split(self._buffer)) is not None:
-            opcode, compressed, payload, self._buffer = frame
+        while (found := _split(self._buffer)) is not None:
+            opcode, compressed, payload, self._buffer = found
             if opcode == _PING:
-                self.sock.sendall(_frame(payload, _PONG))
+                self.sock.sendall(frame(payload, PONG))
             elif opcode == _CLOSE:
-                raise ConnectionError("the server said goodbye")
+                raise Goodbye(int.from_bytes(payload[:2], "big"))
             elif opcode in _TEXT_OR_BINARY:
                 if compressed and self._inflate is not None:
                     payload = self._inflate.decompress(payload + b"\0\0\xff\xff")
@@ -118,6 +175,8 @@ class Client:
         if isinstance(value, dict):
             if "_c" in value and "key" in value:
                 self.ids[value["key"]] = value["_i"]
+            if value.get("_c") == "Window":
+                self.marks = {name: value[name] for name in _KEPT if name in value}
             value = list(value.values())
         if isinstance(value, list):
             for item in value:
@@ -126,31 +185,56 @@ class Client:
 
 def event(target: int, name: str = "click", data: Any = None) -> bytes:
     """Pack an event of a control."""
-    return _message(_EVENT, {"target": target, "name": name, "data": data})
+    return message(_EVENT, {"target": target, "name": name, "data": data})
 
 
 def property_update(target: int, **props: Any) -> bytes:
     """Pack what the user changed in a control."""
-    return _message(_PROPS, {"id": target, "props": props})
+    return message(_PROPS, {"id": target, "props": props})
 
 
-def _connect(url: str, *, deflate: bool) -> socket.socket:
+def registration(
+    route: str = "/", *, token: str = "", marks: dict[str, Any] | None = None
+) -> bytes:
+    """Pack what a client says first. With a token, it asks for the session that it had."""
+    page = {**_PAGE, "route": route, "window": marks or {}}
+    return message(REGISTER, {"session_id": token, "page_name": "", "page": page})
+
+
+def dial(url: str, *, source: str = "", buffer: int = 0, timeout: float = 30) -> socket.socket:
+    """Connect, from an address of one's own, and with so small a buffer for what comes."""
     parts = urlsplit(url)
-    sock = socket.create_connection((parts.hostname, parts.port), timeout=30)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
-    sock.sendall(
-        (
-            f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\n"
-            f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n{offer if deflate else ''}"
-            f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}\r\n"
-            f"Origin: http://{parts.netloc}\r\n\r\n"
-        ).encode()
-    )
+    sock = socket.socket()
+    try:
+        sock.settimeout(timeout)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if buffer:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        if source:
+            # The port is chosen when it connects: so many may be in use to other servers.
+            sock.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
+            sock.bind((source, 0))
+        sock.connect((parts.hostname, parts.port))
+    except BaseException:
+        sock.close()
+        raise
     return sock
 
 
-def _read_head(sock: socket.socket) -> bytes:
+def handshake(url: str, *, deflate: bool = False, origin: str = "") -> bytes:
+    """Pack the request for a WebSocket."""
+    parts = urlsplit(url)
+    offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
+    return (
+        f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\n"
+        f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n{offer if deflate else ''}"
+        f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}\r\n"
+        f"Origin: {origin or f'http://{parts.netloc}'}\r\n\r\n"
+    ).encode()
+
+
+def read_head(sock: socket.socket) -> bytes:
+    """Read the answer to a request, and what came with it."""
     received = b""
     while b"\r\n\r\n" not in received:
         data = sock.recv(65536)
@@ -160,18 +244,20 @@ def _read_head(sock: socket.socket) -> bytes:
     return received
 
 
-def _message(action: int, body: Any) -> bytes:
-    return _frame(b"\0" + msgpack.packb([action, body]))
+def message(action: int, body: Any) -> bytes:
+    """Pack a message of the protocol."""
+    return frame(b"\0" + msgpack.packb([action, body]))
 
 
-def _frame(payload: bytes, opcode: int = 2) -> bytes:
+def frame(payload: bytes, opcode: int = 2, *, bits: int = 0x80) -> bytes:
+    """Pack a WebSocket frame; `bits` are those before the opcode."""
     size = len(payload)
     if size < 126:
-        head = struct.pack("!BB", 0x80 | opcode, 0x80 | size)
+        head = struct.pack("!BB", bits | opcode, 0x80 | size)
     elif size < 65536:
-        head = struct.pack("!BBH", 0x80 | opcode, 0x80 | 126, size)
+        head = struct.pack("!BBH", bits | opcode, 0x80 | 126, size)
     else:
-        head = struct.pack("!BBQ", 0x80 | opcode, 0x80 | 127, size)
+        head = struct.pack("!BBQ", bits | opcode, 0x80 | 127, size)
     return head + b"\0\0\0\0" + payload  # a mask of zeros is a legal one
 
 
