@@ -7,7 +7,7 @@ import os
 import socket
 import struct
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import msgpack
@@ -79,7 +79,7 @@ class Client:
         self.sock.sendall(registration(route))
 
     @classmethod
-    def on(cls, sock: socket.socket, head: bytes, request: bytes) -> Client:
+    def on(cls, sock: socket.socket, head: bytes, request: bytes) -> Self:
         """One whose handshake was answered by `head`, and that registers by `request`."""
         client = cls.__new__(cls)
         client._begin(sock, head)
@@ -97,10 +97,19 @@ class Client:
             raise ConnectionError(head.decode(errors="replace"))
         self._inflate = zlib.decompressobj(-15) if b"permessage-deflate" in head.lower() else None
 
-    def ready(self) -> Client:
+    @property
+    def deflates(self) -> bool:
+        """Whether messages may be compressed."""
+        return self._inflate is not None
+
+    def send(self, data: bytes) -> None:
+        """Send frames."""
+        self.sock.sendall(data)
+
+    def ready(self) -> Self:
         """Read until the whole page has come; remember its controls by their keys."""
         while "done" not in self.ids:
-            action, body = self._next()
+            action, body = self.next()
             if action == _CRASH or (action == REGISTER and body.get("error")):
                 raise RuntimeError(str(body))
             if action == REGISTER:
@@ -134,7 +143,8 @@ class Client:
                 self.shown = op[3]
         return update
 
-    def _next(self) -> tuple[int, Any]:
+    def next(self) -> tuple[int, Any]:
+        """Read the next message that is no call."""
         while True:
             for message in self._messages():
                 return message
@@ -149,21 +159,21 @@ class Client:
                 continue
             action, body = msgpack.unpackb(payload[1:], strict_map_key=False)
             if action == REPLY:
-                self._refuse(body)
+                self.refuse(body)
             else:
                 yield action, body
 
-    def _refuse(self, call: dict[str, Any]) -> None:
+    def refuse(self, call: dict[str, Any]) -> None:
         """Answer a call as the client does when there is no such control."""
         error = f"Calling {call['name']} method of inexistent control: {call['control_id']}"
         ids = {name: call[name] for name in ("control_id", "call_id")}
-        self.sock.sendall(message(REPLY, {**ids, "result": None, "error": error}))
+        self.send(message(REPLY, {**ids, "result": None, "error": error}))
 
     def _frames(self) -> Iterator[bytes]:
         while (found := _split(self._buffer)) is not None:
             opcode, compressed, payload, self._buffer = found
             if opcode == _PING:
-                self.sock.sendall(frame(payload, PONG))
+                self.send(frame(payload, PONG))
             elif opcode == _CLOSE:
                 raise Goodbye(int.from_bytes(payload[:2], "big"))
             elif opcode in _TEXT_OR_BINARY:
