@@ -103,6 +103,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def load(session: nox.Session) -> None:
+    """What one server holds, and its clients under attack; ten minutes on a quiet machine."""
+    session.install("-e", ".[web,trio,test]")
+    session.run("python", "-m", "benchmarks.load", *session.posargs)
+
+
+@nox.session
 def page_load(session: nox.Session) -> None:
     """What a browser loads, for docs/benchmarks.md."""
     session.install("-e", ".[web,trio,test,browser]")

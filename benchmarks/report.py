@@ -13,7 +13,16 @@ from typing import Any, NamedTuple
 
 from .cases import CASES, PAGE_SIZES, Case
 
-__all__ = ["NICEGUI", "plotted", "tables", "written_into"]
+__all__ = [
+    "NICEGUI",
+    "line",
+    "plotted",
+    "short",
+    "tables",
+    "verdict",
+    "where",
+    "written_into",
+]
 
 Figures = dict[str, dict[str, list[float]]]
 """By case, then by server, "upstream" or NICEGUI: one figure for each round."""
@@ -26,18 +35,18 @@ _PACKAGES = ("flet", "flet-web", "hypercorn", "uvicorn", "uvloop", "trio", "anyi
 def tables(figures: Figures, servers: list[str]) -> str:
     """The figures, as Markdown."""
     head = ["case", "upstream", *(f"{name}" for name in servers)]
-    lines = [_line(head), _line(["---", *["--:"] * (len(head) - 1)])]
+    lines = [line(head), line(["---", *["--:"] * (len(head) - 1)])]
     lines += [
         _case_line(case, figures[case.name], servers) for case in CASES if case.name in figures
     ]
     beside = _beside_nicegui(figures)
-    return "\n".join([_where(), "", *lines, "", *beside, *_remarks(figures, servers)])
+    return "\n".join([where(), "", *lines, "", *beside, *_remarks(figures, servers)])
 
 
 def _case_line(case: Case, figures: dict[str, list[float]], servers: list[str]) -> str:
     base = _median(figures.get("upstream"))
     cells = [_cell(case, server, _median(figures.get(server)), base) for server in servers]
-    return _line([case.name, _amount(base, case.unit), *cells])
+    return line([case.name, _amount(base, case.unit), *cells])
 
 
 def _cell(case: Case, server: str, amount: float | None, base: float | None) -> str:
@@ -45,11 +54,11 @@ def _cell(case: Case, server: str, amount: float | None, base: float | None) -> 
         return ""
     text = _amount(amount, case.unit)
     if base is not None:
-        text += f", {_short(base / amount)}x"
+        text += f", {short(base / amount)}x"
         if (goal := case.goals.get(server)) is not None:
-            text += _verdict(base / amount >= goal, f"≥ {_short(goal)}x")
+            text += verdict(base / amount >= goal, f"≥ {short(goal)}x")
     if (bound := case.bounds.get(server)) is not None:
-        text += _verdict(amount <= bound, f"≤ {_short(bound)}")
+        text += verdict(amount <= bound, f"≤ {short(bound)}")
     return text
 
 
@@ -57,7 +66,7 @@ def _beside_nicegui(figures: Figures) -> list[str]:
     lines = [_nicegui_line(case, figures[case.name]) for case in CASES if _has_both(case, figures)]
     if not lines:
         return []
-    head = [_line(["case", NICEGUI, "uvicorn"]), _line(["---", "--:", "--:"])]
+    head = [line(["case", NICEGUI, "uvicorn"]), line(["---", "--:", "--:"])]
     return [f"Beside {NICEGUI}, which is on uvicorn too:", "", *head, *lines, ""]
 
 
@@ -69,11 +78,12 @@ def _nicegui_line(case: Case, figures: dict[str, list[float]]) -> str:
     theirs, ours = (statistics.median(figures[name]) for name in (NICEGUI, "uvicorn"))
     cell = f"{_amount(ours, case.unit)}, {theirs / ours:.2f}x"
     if case.nicegui is not None:
-        cell += _verdict(theirs / ours >= case.nicegui, f"≥ {_short(case.nicegui)}x")
-    return _line([case.name, _amount(theirs, case.unit), cell])
+        cell += verdict(theirs / ours >= case.nicegui, f"≥ {short(case.nicegui)}x")
+    return line([case.name, _amount(theirs, case.unit), cell])
 
 
-def _verdict(met: bool, goal: str) -> str:
+def verdict(met: bool, goal: str) -> str:
+    """The words beside a figure that has a goal."""
     return f" ({goal})" if met else f" **(missed: {goal})**"
 
 
@@ -86,8 +96,8 @@ def _growth(figures: Figures) -> list[str]:
     if small is None or large is None:
         return []
     each = (large - small) / (3 * (PAGE_SIZES[-1] - 10)) * 1e3
-    verdict = _verdict(each <= 25, "at most 25")
-    return [f"- What a click costs more for each control on the page: {each:.1f} ns{verdict}."]
+    met = verdict(each <= 25, "at most 25")
+    return [f"- What a click costs more for each control on the page: {each:.1f} ns{met}."]
 
 
 def _own_work(figures: Figures, servers: list[str]) -> list[str]:
@@ -96,10 +106,8 @@ def _own_work(figures: Figures, servers: list[str]) -> list[str]:
     for server in servers:
         all_of_it, bare = _median(clicks.get(server)), _median(clicks.get(f"transport {server}"))
         if all_of_it is not None and bare is not None:
-            verdict = _verdict(all_of_it - bare <= 60, "at most 60")
-            own.append(
-                f"{server} {all_of_it:.0f} less {bare:.0f}: {all_of_it - bare:.0f} µs{verdict}"
-            )
+            met = verdict(all_of_it - bare <= 60, "at most 60")
+            own.append(f"{server} {all_of_it:.0f} less {bare:.0f}: {all_of_it - bare:.0f} µs{met}")
     if not own:
         return []
     return ["- A click above what the server takes to carry it: " + "; ".join(own) + "."]
@@ -110,8 +118,8 @@ def _first_page(figures: Figures) -> list[str]:
     ours, upstreams = _median(page.get("ours")), _median(page.get("upstream"))
     if ours is None or upstreams is None:
         return []
-    verdict = _verdict(upstreams / ours >= 4, "≥ 4x")
-    text = f"{upstreams:.0f} ms upstream, {ours:.0f} ms here, {upstreams / ours:.1f}x{verdict}"
+    met = verdict(upstreams / ours >= 4, "≥ 4x")
+    text = f"{upstreams:.0f} ms upstream, {ours:.0f} ms here, {upstreams / ours:.1f}x{met}"
     return [f"- First page of 1,000 rows, found, set up and packed: {text}."]
 
 
@@ -179,9 +187,9 @@ def _text(x: float, y: float, text: str, anchor: str, colour: str = "#333") -> s
     return f"<text {place}>{text}</text>"
 
 
-def written_into(page: str, table: str) -> str:
+def written_into(page: str, table: str, name: str = "figures") -> str:
     """Put the table where the marks of a page say."""
-    marks = re.compile(r"(<!-- figures -->\n).*?(<!-- end -->)", re.DOTALL)
+    marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
     return marks.sub(lambda found: f"{found[1]}{table}\n{found[2]}", page)
 
 
@@ -198,18 +206,21 @@ def _amount(amount: float | None, unit: str) -> str:
         return ""
     if unit == "µs" and amount >= 10_000:
         return f"{amount / 1e3:.0f} ms"
-    return f"{_short(amount)} {unit}"
+    return f"{short(amount)} {unit}"
 
 
-def _short(number: float) -> str:
+def short(number: float) -> str:
+    """A figure with no more digits than it is worth."""
     return f"{number:.0f}" if number >= 20 else f"{number:.2g}"
 
 
-def _line(cells: list[str]) -> str:
+def line(cells: list[str]) -> str:
+    """A line of a table."""
     return "| " + " | ".join(cells) + " |"
 
 
-def _where() -> str:
+def where() -> str:
+    """When and on what it was measured."""
     import datetime
 
     names = (*_PACKAGES, "nicegui")

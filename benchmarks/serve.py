@@ -1,14 +1,19 @@
-"""Serves one app on one server, as a program of its own: `python -m benchmarks.serve NAME APP`.
+"""Serves one app on one server: `python -m benchmarks.serve SERVER APP [SETTINGS]`.
 
-Prints its port when it listens. One process, whose CPU is all that the serving costs.
+SETTINGS are the app's, as JSON. Prints its port when it listens. One process, whose CPU is all that
+the serving costs.
 """
 
 from __future__ import annotations
 
 import importlib
+import json
 import socket
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["APPS", "SERVERS", "main"]
 
@@ -41,6 +46,21 @@ def nicegui() -> Any:
     return app()
 
 
+def load(limits: dict[str, Any] | None = None, upload_dir: str | None = None) -> Any:
+    """The app of `benchmarks.load`."""
+    from benchmarks.load.app import ours
+
+    return ours(limits or {}, upload_dir)
+
+
+def load_upstream(limits: dict[str, Any] | None = None, upload_dir: str | None = None) -> Any:
+    """The same by upstream, which has no limits to set."""
+    fastapi = importlib.import_module("flet_web.fastapi")
+    from benchmarks.load.app import main
+
+    return fastapi.app(main, no_cdn=True, upload_dir=upload_dir, secret_key="load")
+
+
 def on_uvicorn(app: Any, listener: socket.socket) -> None:
     uvicorn = importlib.import_module("uvicorn")
     uvicorn.Server(uvicorn.Config(app, log_level="error")).run(sockets=[listener])
@@ -70,7 +90,8 @@ def on_hypercorn(app: Any, listener: socket.socket, worker: str = "asyncio") -> 
         asyncio.run(serve(app, config))
 
 
-APPS = {make.__name__: make for make in (ours, upstream, transport, nicegui)}
+_MADE: tuple[Callable[..., Any], ...] = (ours, upstream, transport, nicegui, load, load_upstream)
+APPS = {make.__name__: make for make in _MADE}
 SERVERS: dict[str, Any] = {
     "hypercorn asyncio": on_hypercorn,
     "hypercorn uvloop": lambda app, listener: on_hypercorn(app, listener, "uvloop"),
@@ -80,10 +101,10 @@ SERVERS: dict[str, Any] = {
 
 
 def main() -> None:
-    server, app = sys.argv[1:]
+    server, app, *settings = sys.argv[1:]
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     listener.set_inheritable(True)
-    made = APPS[app]()
+    made = APPS[app](**json.loads(settings[0] if settings else "{}"))
     print(listener.getsockname()[1], flush=True)
     SERVERS[server](made, listener)
 

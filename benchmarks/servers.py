@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,7 @@ class Server:
     def __init__(self, pid: int, port: int, app: str) -> None:
         self.pid = pid
         self.app = app
+        self.port = port
         self.url = f"ws://127.0.0.1:{port}/ws"
 
     def cpu(self) -> float:
@@ -33,8 +35,26 @@ class Server:
 
     def memory(self) -> int:
         """Bytes that it holds in memory."""
+        return self._status("VmRSS")
+
+    def most_memory(self) -> int:
+        """Bytes that it held at most, since `forget_most_memory` was called."""
+        return self._status("VmHWM")
+
+    def forget_most_memory(self) -> None:
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")  # proc(5)
+
+    def sockets(self) -> int:
+        """How many sockets it has open."""
+        count = 0
+        for descriptor in Path(f"/proc/{self.pid}/fd").iterdir():
+            with suppress(OSError):  # closed meanwhile
+                count += os.readlink(descriptor).startswith("socket:")
+        return count
+
+    def _status(self, name: str) -> int:
         status = Path(f"/proc/{self.pid}/status").read_text()
-        line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+        line = next(line for line in status.splitlines() if line.startswith(name))
         return int(line.split()[1]) * 1024
 
 
@@ -45,14 +65,16 @@ def cores() -> tuple[set[int], set[int]]:
 
 
 @contextmanager
-def serving(server: str, app: str) -> Iterator[Server]:
-    """Run an app on a server for as long as the block."""
+def serving(
+    server: str, app: str, *, log: IO[str] | None = None, **settings: Any
+) -> Iterator[Server]:
+    """Run an app, with its settings, on a server for as long as the block."""
     with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.serve", server, app],
+        [sys.executable, "-m", "benchmarks.serve", server, app, json.dumps(settings)],
         cwd=_ROOT,
         text=True,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=log or subprocess.DEVNULL,
     ) as process:
         os.sched_setaffinity(process.pid, cores()[0])
         try:
