@@ -119,14 +119,18 @@ def guard_hypercorn() -> None:
     at any time before; later calls do nothing.
     """
     for module, guard in (("asyncio", _GuardedConnection), ("trio", _GuardedTrioConnection)):
-        worker: Any = sys.modules.get(f"hypercorn.{module}.run")
-        if worker is not None and not issubclass(worker.TCPServer, guard):
-            worker.TCPServer = type("TCPServer", (guard, worker.TCPServer), {})
-            carrier: Any = sys.modules[f"hypercorn.{module}.tcp_server"]
-            carrier.TaskGroup = type("TaskGroup", (_GuardedCalls, carrier.TaskGroup), {})
-    protocol: Any = sys.modules.get("hypercorn.protocol.h11")
-    if protocol is not None and not issubclass(protocol.WSStream, _GuardedWebSocket):
-        protocol.WSStream = type("WSStream", (_GuardedWebSocket, protocol.WSStream), {})
+        if f"hypercorn.{module}.run" in sys.modules:
+            _guard(f"hypercorn.{module}.run", "TCPServer", guard)
+            _guard(f"hypercorn.{module}.tcp_server", "TaskGroup", _GuardedCalls)
+    if "hypercorn.protocol.h11" in sys.modules:
+        _guard("hypercorn.protocol.h11", "WSStream", _GuardedWebSocket)
+
+
+def _guard(module: str, name: str, guard: type) -> None:
+    """Have a class in a module be one with this guard, if it is not yet."""
+    original: Any = getattr(sys.modules[module], name)
+    if not issubclass(original, guard):
+        setattr(sys.modules[module], name, type(name, (guard, original), {}))
 
 
 def drop_connections(config: Config) -> None:
