@@ -142,6 +142,8 @@ async def test_a_data_frame_for_no_channel_is_ignored(caplog: pytest.LogCaptureF
         pytest.param(EVENT, {"target": 1, "name": "resize", "data": {"w": 1}}, id="event data"),
         pytest.param(UPDATE, {"id": 1, "props": {"platform": "amiga"}}, id="enum"),
         pytest.param(UPDATE, {"id": 1, "props": {"media": {"padding": 5}}}, id="nested"),
+        pytest.param(UPDATE, {"id": 1, "props": {"theme_mode": None}}, id="enum of nothing"),
+        pytest.param(UPDATE, {"id": 1, "props": {"views": [5]}}, id="list"),
     ],
 )
 async def test_values_that_fit_no_type_close_the_connection(
@@ -155,3 +157,16 @@ async def test_values_that_fit_no_type_close_the_connection(
         async with app.connect(after=client, live=True) as again:
             await again.click("+")
             await again.see("1")
+
+
+async def test_what_is_not_the_clients_is_not_set_in_parts_either() -> None:
+    async with InProcess(counter) as app, app.connect() as client:
+        await client.see("+")
+        window = app.session.page.window
+        window_id, handler = window._i, window.on_event
+        parts = {"_i": 77, "_values": 5, "on_event": 5, "data": 5, "opacity": 0.5}
+        client.send(UPDATE, {"id": 1, "props": {"window": parts}})
+        await client.click("+")
+        await client.see("1")
+        assert (window._i, window.on_event, window.data) == (window_id, handler, None)
+        assert window.opacity == 0.5

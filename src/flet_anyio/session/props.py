@@ -6,8 +6,9 @@ import dataclasses
 import sys
 from enum import Enum
 from functools import lru_cache
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
+from flet.utils.from_dict import from_dict
 from flet.utils.object_model import patch_dataclass, resolve_actual_type
 
 __all__ = ["apply_props", "declared"]
@@ -34,8 +35,8 @@ def apply_props(control: Any, props: dict[str, Any]) -> None:
     Raises:
         ValueError: A value is of another type than its property; nothing was set.
     """
-    props = {name: value for name, value in props.items() if _is_clients(control, name)}
-    _check(type(control), props)
+    props = _clients(type(control), props)
+    _check(type(control), control, props)
     patch_dataclass(control, props)
 
 
@@ -44,26 +45,64 @@ def declared(control: Any, props: dict[str, Any]) -> dict[str, Any]:
     return {name: props[name] for name in control.__dataclass_fields__.keys() & props.keys()}
 
 
-def _is_clients(control: Any, name: str) -> bool:
-    return not name.startswith(("_", "on_")) and name not in _SERVERS_OWN
+def _clients(kind: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """Without what is not the client's to set, also in the values that these consist of."""
+    hints = _hints(kind)
+    return {
+        name: _clients_part(hints.get(name), value)
+        for name, value in values.items()
+        if not name.startswith(("_", "on_")) and name not in _SERVERS_OWN
+    }
 
 
-def _check(kind: type, values: dict[str, Any]) -> None:
+def _clients_part(hint: Any, value: Any) -> Any:
+    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+        return _clients(hint, value)
+    if isinstance(value, list) and (item := _item(hint)) is not None:
+        return [_clients_part(item, one) for one in value]
+    return value
+
+
+def _item(hint: Any) -> Any:
+    """The dataclass that a list is to consist of, or None."""
+    item = get_args(hint)[0] if get_origin(hint) is list else None
+    return item if dataclasses.is_dataclass(item) else None
+
+
+def _check(kind: type, target: Any, values: dict[str, Any]) -> None:
     hints = _hints(kind)
     for name, value in values.items():
-        if name in hints and value is not None:
-            _check_value(name, hints[name], value)
+        if name in hints:
+            _check_value(name, hints[name], getattr(target, name, None), value)
 
 
-def _check_value(name: str, hint: Any, value: Any) -> None:
-    if dataclasses.is_dataclass(hint):
+def _check_value(name: str, hint: Any, current: Any, value: Any) -> None:
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        _try_to_make(name, hint, value)
+    elif value is None:
+        pass
+    elif dataclasses.is_dataclass(hint):
         if not isinstance(value, dict):
             raise ValueError(f"{name} is not a map")
-        _check(hint, value)  # type: ignore[arg-type]
-    elif isinstance(hint, type) and issubclass(hint, Enum):
-        hint(value)
+        _check(hint, current, value)  # type: ignore[arg-type]
+        if current is None:
+            _try_to_make(name, hint, value)
+        elif not dataclasses.is_dataclass(current):
+            raise ValueError(f"{name} is not to be changed in parts")
+    elif isinstance(value, list) and (item := _item(hint)) is not None:
+        for one in value:
+            _try_to_make(name, item, one)
     elif hint in _ACCEPTED and not _accepts(hint, value):
         raise ValueError(f"{name} is not of type {hint.__name__}")
+
+
+def _try_to_make(name: str, kind: Any, value: Any) -> None:
+    """Make what flet will make of it: only that tells whether it can."""
+    try:
+        from_dict(kind, value)
+    except Exception as error:
+        # Nothing here awaits: whatever it is, the value is at fault.
+        raise ValueError(f"{name} is not of type {kind.__name__}") from error
 
 
 def _accepts(hint: Any, value: Any) -> bool:
