@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgpack
 import pytest
@@ -22,6 +22,9 @@ from flet_anyio.wire.packets import (
 
 from .values import fuzzed, packable
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 bodies = st.fixed_dictionaries(
     {},
     optional={
@@ -34,12 +37,19 @@ bodies = st.fixed_dictionaries(
 )
 
 
-def message_or_fault(body: bytes) -> Any:
-    """What the bytes are decoded to. Anything else that is raised fails the test."""
+def outcome(decode: Callable[[Any], Any], data: Any) -> Any:
+    """What was decoded, or the peer's fault. Anything else that is raised fails the test."""
     try:
-        message = decode_message(body)
+        return decode(data)
     except PeerError as error:
-        assert error.close_code in (CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_PAYLOAD)
+        return error
+
+
+def message_or_fault(body: bytes) -> Any:
+    """What the bytes are decoded to, or None."""
+    message = outcome(decode_message, body)
+    if isinstance(message, PeerError):
+        assert message.close_code in (CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_PAYLOAD)
         return None
     assert isinstance(message, get_args(ClientMessage))
     return message
@@ -48,10 +58,9 @@ def message_or_fault(body: bytes) -> Any:
 @fuzzed
 @given(st.binary(max_size=200) | st.text(max_size=20))
 def test_any_frame_is_a_packet_or_the_peers_fault(frame: bytes | str) -> None:
-    try:
-        packet = decode_packet(frame)
-    except PeerError as error:
-        assert error.close_code in (CloseCode.UNSUPPORTED_DATA, CloseCode.INVALID_PAYLOAD)
+    packet = outcome(decode_packet, frame)
+    if isinstance(packet, PeerError):
+        assert packet.close_code in (CloseCode.UNSUPPORTED_DATA, CloseCode.INVALID_PAYLOAD)
         return
     assert isinstance(packet, MessagePacket | DataPacket)
     if isinstance(packet, MessagePacket):
