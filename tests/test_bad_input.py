@@ -142,6 +142,9 @@ async def test_a_data_frame_for_no_channel_is_ignored(caplog: pytest.LogCaptureF
         pytest.param(EVENT, {"target": 1, "name": "resize", "data": {"w": 1}}, id="event data"),
         pytest.param(UPDATE, {"id": 1, "props": {"platform_brightness": "dim"}}, id="enum"),
         pytest.param(UPDATE, {"id": 1, "props": {"media": {"padding": 5}}}, id="nested"),
+        pytest.param(
+            UPDATE, {"id": 1, "props": {"platform_brightness": None}}, id="enum of nothing"
+        ),
     ],
 )
 async def test_values_that_fit_no_type_close_the_connection(
@@ -155,3 +158,13 @@ async def test_values_that_fit_no_type_close_the_connection(
         async with app.connect(after=client, live=True) as again:
             await again.click("+")
             await again.see("1")
+
+
+async def test_what_is_not_the_clients_is_not_set_in_parts_either() -> None:
+    parts = {"_i": 77, "_values": 5, "on_event": 5, "data": 5, "opacity": 0.5}
+    async with InProcess(counter) as app, app.connect(register=False) as client:
+        client.register(window=parts)
+        await client.see("+")
+        window = app.session.page.window
+        assert (window._i, window.on_event, window.data) == (2, None, None)
+        assert window.opacity == 0.5

@@ -6,8 +6,9 @@ import dataclasses
 import sys
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
+from flet.utils.from_dict import from_dict
 from flet.utils.object_model import patch_dataclass, resolve_actual_type
 
 from .client_part import REGISTERED, written_by_client
@@ -56,7 +57,10 @@ def declared(control: BaseControl, props: dict[str, Any]) -> dict[str, Any]:
 
 
 def _apply(control: BaseControl, props: dict[str, Any]) -> None:
-    _check(type(control), props)
+    kind: Any = type(control)
+    hints = _hints(kind)
+    props = {name: _clients_part(hints.get(name), value) for name, value in props.items()}
+    _check(kind, control, props)
     for name, value in props.items():
         # What the client notes for itself: a place in a list, or that something is over.
         if name.startswith("_") and not isinstance(value, int | None):
@@ -64,26 +68,65 @@ def _apply(control: BaseControl, props: dict[str, Any]) -> None:
     patch_dataclass(control, props)
 
 
+def _clients_part(hint: Any, value: Any) -> Any:
+    """Without what is private in the values that a property consists of."""
+    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+        kind: Any = hint
+        hints = _hints(kind)
+        return {
+            name: _clients_part(hints.get(name), part)
+            for name, part in value.items()
+            if not name.startswith(("_", "on_"))
+        }
+    if isinstance(value, list) and (item := _item(hint)) is not None:
+        return [_clients_part(item, one) for one in value]
+    return value
+
+
+def _item(hint: Any) -> Any:
+    """The dataclass that a list is to consist of, or None."""
+    item = get_args(hint)[0] if get_origin(hint) is list else None
+    return item if dataclasses.is_dataclass(item) else None
+
+
 def _only(props: dict[str, Any], names: AbstractSet[str]) -> dict[str, Any]:
     return {name: value for name, value in props.items() if name in names}
 
 
-def _check(kind: type, values: dict[str, Any]) -> None:
+def _check(kind: type, target: Any, values: dict[str, Any]) -> None:
     hints = _hints(kind)
     for name, value in values.items():
-        if name in hints and value is not None:
-            _check_value(name, hints[name], value)
+        if name in hints:
+            _check_value(name, hints[name], getattr(target, name, None), value)
 
 
-def _check_value(name: str, hint: Any, value: Any) -> None:
-    if dataclasses.is_dataclass(hint):
+def _check_value(name: str, hint: Any, current: Any, value: Any) -> None:
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        _try_to_make(name, hint, value)
+    elif value is None:
+        return
+    elif dataclasses.is_dataclass(hint):
         if not isinstance(value, dict):
             raise ValueError(f"{name} is not a map")
-        _check(hint, value)  # type: ignore[arg-type]
-    elif isinstance(hint, type) and issubclass(hint, Enum):
-        hint(value)
+        _check(hint, current, value)  # type: ignore[arg-type]
+        if current is None:
+            _try_to_make(name, hint, value)
+        elif not dataclasses.is_dataclass(current):
+            raise ValueError(f"{name} is not to be changed in parts")
+    elif isinstance(value, list) and (item := _item(hint)) is not None:
+        for one in value:
+            _try_to_make(name, item, one)
     elif hint in _ACCEPTED and not _accepts(hint, value):
         raise ValueError(f"{name} is not of type {hint.__name__}")
+
+
+def _try_to_make(name: str, kind: Any, value: Any) -> None:
+    """Make what flet will make of it: only that tells whether it can."""
+    try:
+        from_dict(kind, value)
+    except Exception as error:
+        # Nothing here awaits: whatever it is, the value is at fault.
+        raise ValueError(f"{name} is not of type {kind.__name__}") from error
 
 
 def _accepts(hint: Any, value: Any) -> bool:
