@@ -25,6 +25,8 @@ from .values import fuzzed, packable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.slow
+
 bodies = st.fixed_dictionaries(
     {},
     optional={

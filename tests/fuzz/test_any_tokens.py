@@ -15,6 +15,8 @@ from flet_anyio.wire.tokens import ResumeToken, TokenSigner
 
 from .values import fuzzed
 
+pytestmark = pytest.mark.slow
+
 NOW = 1_000_000.0
 texts = st.text(max_size=40)
 # What is made of the characters that tokens are made of comes closer to one.

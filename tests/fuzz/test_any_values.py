@@ -14,6 +14,8 @@ from flet_anyio.session.props import apply_props
 
 from .values import fuzzed, values
 
+pytestmark = pytest.mark.slow
+
 CONTROLS: list[Any] = [
     ft.Button,
     ft.Checkbox,
