@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 from .cases import CASES, Case
+from .command import add_options, figures_of
 from .rendering import first_page
-from .report import NICEGUI, Figures, plotted, tables, written_into
+from .report import NICEGUI, Figures, plotted, tables, write_into_readme
 from .serve import SERVERS
-from .servers import cores, serving
+from .servers import serving
 
-_HERE = Path(__file__).parent
-_PLOT = _HERE.parent / "docs" / "images" / "click_by_page.svg"
+_PLOT = Path(__file__).parents[1] / "docs" / "images" / "click_by_page.svg"
 _UPSTREAM = "upstream"
 
 
 def main() -> None:
     arguments = _arguments()
-    if arguments.render:
-        figures: Figures = json.loads(Path(arguments.render).read_text())
-    else:
-        os.sched_setaffinity(0, cores()[1])
-        figures = _measured(arguments)
-        Path(arguments.results).write_text(json.dumps(figures, indent=1))
+    figures = figures_of(arguments, lambda: _measured(arguments))
     table = tables(figures, arguments.servers)
     print(table)
     if arguments.write:
-        readme = _HERE / "README.md"
-        readme.write_text(written_into(readme.read_text(), table))
+        write_into_readme(table)
         _PLOT.write_text(plotted(figures))
 
 
@@ -79,9 +71,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--servers", nargs="+", default=list(SERVERS), choices=list(SERVERS))
     parser.add_argument("--rounds", type=int, default=3, help="each figure is their median")
     parser.add_argument("--seconds", type=float, default=2, help="how long each case runs")
-    parser.add_argument("--results", default="benchmark-results.json", help="where figures go")
-    parser.add_argument("--render", help="draw the figures of an earlier run")
-    parser.add_argument("--write", action="store_true", help="put the table into README.md")
+    add_options(parser, "benchmark-results.json")
     return parser.parse_args()
 
 

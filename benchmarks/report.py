@@ -15,13 +15,13 @@ from .cases import CASES, PAGE_SIZES, Case
 
 __all__ = [
     "NICEGUI",
-    "line",
     "plotted",
     "short",
+    "table",
     "tables",
     "verdict",
     "where",
-    "written_into",
+    "write_into_readme",
 ]
 
 Figures = dict[str, dict[str, list[float]]]
@@ -29,24 +29,22 @@ Figures = dict[str, dict[str, list[float]]]
 
 NICEGUI = "NiceGUI"
 
+_README = Path(__file__).with_name("README.md")
 _PACKAGES = ("flet", "flet-web", "hypercorn", "uvicorn", "uvloop", "trio", "anyio", "starlette")
 
 
 def tables(figures: Figures, servers: list[str]) -> str:
     """The figures, as Markdown."""
-    head = ["case", "upstream", *(f"{name}" for name in servers)]
-    lines = [line(head), line(["---", *["--:"] * (len(head) - 1)])]
-    lines += [
-        _case_line(case, figures[case.name], servers) for case in CASES if case.name in figures
-    ]
+    rows = [_case_row(case, figures[case.name], servers) for case in CASES if case.name in figures]
+    lines = table(["case", "upstream", *servers], rows)
     beside = _beside_nicegui(figures)
     return "\n".join([where(), "", *lines, "", *beside, *_remarks(figures, servers)])
 
 
-def _case_line(case: Case, figures: dict[str, list[float]], servers: list[str]) -> str:
+def _case_row(case: Case, figures: dict[str, list[float]], servers: list[str]) -> list[str]:
     base = _median(figures.get("upstream"))
     cells = [_cell(case, server, _median(figures.get(server)), base) for server in servers]
-    return line([case.name, _amount(base, case.unit), *cells])
+    return [case.name, _amount(base, case.unit), *cells]
 
 
 def _cell(case: Case, server: str, amount: float | None, base: float | None) -> str:
@@ -63,23 +61,23 @@ def _cell(case: Case, server: str, amount: float | None, base: float | None) -> 
 
 
 def _beside_nicegui(figures: Figures) -> list[str]:
-    lines = [_nicegui_line(case, figures[case.name]) for case in CASES if _has_both(case, figures)]
-    if not lines:
+    rows = [_nicegui_row(case, figures[case.name]) for case in CASES if _has_both(case, figures)]
+    if not rows:
         return []
-    head = [line(["case", NICEGUI, "uvicorn"]), line(["---", "--:", "--:"])]
-    return [f"Beside {NICEGUI}, which is on uvicorn too:", "", *head, *lines, ""]
+    lines = table(["case", NICEGUI, "uvicorn"], rows)
+    return [f"Beside {NICEGUI}, which is on uvicorn too:", "", *lines, ""]
 
 
 def _has_both(case: Case, figures: Figures) -> bool:
     return {NICEGUI, "uvicorn"} <= figures.get(case.name, {}).keys()
 
 
-def _nicegui_line(case: Case, figures: dict[str, list[float]]) -> str:
+def _nicegui_row(case: Case, figures: dict[str, list[float]]) -> list[str]:
     theirs, ours = (statistics.median(figures[name]) for name in (NICEGUI, "uvicorn"))
     cell = f"{_amount(ours, case.unit)}, {theirs / ours:.2f}x"
     if case.nicegui is not None:
         cell += verdict(theirs / ours >= case.nicegui, f"≥ {short(case.nicegui)}x")
-    return line([case.name, _amount(theirs, case.unit), cell])
+    return [case.name, _amount(theirs, case.unit), cell]
 
 
 def verdict(met: bool, goal: str) -> str:
@@ -187,10 +185,11 @@ def _text(x: float, y: float, text: str, anchor: str, colour: str = "#333") -> s
     return f"<text {place}>{text}</text>"
 
 
-def written_into(page: str, table: str, name: str = "figures") -> str:
-    """Put the table where the marks of a page say."""
+def write_into_readme(text: str, name: str = "figures") -> None:
+    """Put a text where the marks of this name say, in the README of the benchmarks."""
     marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-    return marks.sub(lambda found: f"{found[1]}{table}\n{found[2]}", page)
+    page = _README.read_text()
+    _README.write_text(marks.sub(lambda found: f"{found[1]}{text}\n{found[2]}", page))
 
 
 def _of_rows(figures: Figures, rows: int) -> dict[str, list[float]]:
@@ -214,8 +213,12 @@ def short(number: float) -> str:
     return f"{number:.0f}" if number >= 20 else f"{number:.2g}"
 
 
-def line(cells: list[str]) -> str:
-    """A line of a table."""
+def table(head: list[str], rows: list[list[str]]) -> list[str]:
+    """The lines of a table: what is measured to the left, figures to the right."""
+    return [_line(cells) for cells in (head, ["---", *["--:"] * (len(head) - 1)], *rows)]
+
+
+def _line(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 

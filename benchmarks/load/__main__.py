@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 import time
@@ -13,9 +12,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.report import written_into
+from benchmarks.command import add_options, figures_of
+from benchmarks.report import write_into_readme
 from benchmarks.serve import SERVERS
-from benchmarks.servers import cores, serving
+from benchmarks.servers import serving
 
 from .addresses import allow_files
 from .attacks import ATTACKS, Attack
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from benchmarks.servers import Server
 
-_README = Path(__file__).parents[1] / "README.md"
 _UPSTREAM = "upstream"
 _DEFAULT = ["hypercorn asyncio", "hypercorn trio", "uvicorn"]
 _OTHER_FILES = 100
@@ -37,16 +36,11 @@ _QUIET = 2
 
 def main() -> None:
     arguments = _arguments()
-    if arguments.render:
-        figures: Figures = json.loads(Path(arguments.render).read_text())
-    else:
-        os.sched_setaffinity(0, cores()[1])
-        figures = _Run(arguments).figures()
-        Path(arguments.results).write_text(json.dumps(figures, indent=1))
+    figures = figures_of(arguments, lambda: _Run(arguments).figures())
     table = tables(figures)
     print(table)
     if arguments.write:
-        _README.write_text(written_into(_README.read_text(), table, "load"))
+        write_into_readme(table, "load")
 
 
 class _Run:
@@ -130,9 +124,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--seconds", type=float, default=3, help="how long each attack goes on")
     parser.add_argument("--limits", default="{}", help="for `flet_anyio.Limits`, as JSON")
-    parser.add_argument("--results", default="load-results.json", help="where figures go")
-    parser.add_argument("--render", help="draw the figures of an earlier run")
-    parser.add_argument("--write", action="store_true", help="put the tables into README.md")
+    add_options(parser, "load-results.json")
     return parser.parse_args()
 
 

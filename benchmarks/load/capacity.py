@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import selectors
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from benchmarks.load.wire import Client
+from benchmarks.wire import Client
 
 from .addresses import visitor
-from .clicking import Clicks, Population
+from .clicking import LATE, Clicks, Population, percentile
 
 if TYPE_CHECKING:
     from benchmarks.servers import Server
@@ -28,7 +28,6 @@ _CLIENTS = 200
 _TRY_OUT = 200
 _TRIES = 6
 _BUSY = 0.9
-_LATE = 5
 
 
 @dataclass
@@ -61,10 +60,7 @@ class Rate:
     @property
     def is_the_loads(self) -> bool:
         """Whether the load was the bottleneck, and the server might have done more."""
-        return self.load > _BUSY or self.late > _LATE
-
-    def figures(self) -> dict[str, Any]:
-        return asdict(self)
+        return self.load > _BUSY or self.late > LATE
 
 
 def sessions_held(server: Server, *, deflate: bool = False, most: int = MOST) -> Held:
@@ -126,5 +122,5 @@ def _tried(server: Server, population: Population, rate: float, seconds: float) 
     # What was late is worked off after the time: the share may be more than all of it.
     share = (server.cpu() - used) / clicks.seconds
     made = len(clicks.took) / clicks.seconds
-    late = sorted(clicks.late)[int(len(clicks.late) * 0.99)]
+    late = percentile(clicks.late, 0.99)
     return Rate(made, clicks.p(0.5), clicks.p(0.99), share, clicks.share, late)

@@ -11,14 +11,17 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from benchmarks.load.wire import Client, event
+from benchmarks.wire import Client
 
 from .addresses import healthy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Clicks", "Population", "percentile"]
+__all__ = ["LATE", "Clicks", "Population", "percentile"]
+
+LATE = 5
+"""Milliseconds, p99, by which clicks may come late before the load itself is at fault."""
 
 _PATIENCE = 10
 """Seconds that answers are waited for when no more clicks are made."""
@@ -82,7 +85,7 @@ class Population:
             due += self._random.expovariate(rate)
             while (now := time.perf_counter()) < due:
                 self._hear(due - now, clicks)
-            self._clients[turn % len(self._clients)].click(due, clicks)
+            self._clients[turn % len(self._clients)].press(due, clicks)
             turn += 1
             if turn % 16 == 0:
                 self._hear(0, clicks)  # also while it is late
@@ -115,11 +118,11 @@ class _Clicker(Client):
         super().__init__(url, source=healthy(number))
         self.ready()
         self.due: deque[float] = deque()
-        self._plus = event(self.ids["plus"])
+        self._plus = self.click("plus")
         self._seen = 0
         self._gone = False
 
-    def click(self, due: float, clicks: Clicks) -> None:
+    def press(self, due: float, clicks: Clicks) -> None:
         clicks.late.append((time.perf_counter() - due) * 1e3)
         if not self._gone:
             try:

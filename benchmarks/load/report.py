@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from benchmarks.report import line, short, verdict, where
+from benchmarks.report import short, table, verdict, where
 
 from .capacity import MOST, Held, Rate
+from .clicking import LATE
 from .siege import Measured, bound
 
 __all__ = ["Figures", "tables"]
@@ -17,8 +18,6 @@ Figures = dict[str, dict[str, dict[str, Any]]]
 
 _GOALS = {"hypercorn asyncio": 5_000}
 _UPSTREAM = "upstream"
-_DISTURBED = 5
-"""Milliseconds, p99, that the clients may click late themselves."""
 _MUCH_MEMORY = 100
 _HELD = {"sessions": "idle sessions in 350 MiB", "compressed": "the same, compressed"}
 _CLICKS = "clicks"
@@ -86,7 +85,7 @@ def _fared(of: dict[str, Measured], name: str) -> str:
     text = f"{_time(measured.p50)} / {_time(measured.p99)}"
     if measured is not quiet:
         text += verdict(measured.holds(quiet), f"≤ {short(bound(quiet))}")
-    return text + (" *(disturbed)*" if measured.late > _DISTURBED else "")
+    return text + (" *(disturbed)*" if measured.late > LATE else "")
 
 
 def _time(milliseconds: float) -> str:
@@ -118,7 +117,7 @@ def _troubles(measured: Measured) -> list[str]:
 def _table(head: list[str], rows: list[list[str]]) -> list[str]:
     if not rows:
         return []
-    return ["", line(head), line(["---", *["--:"] * (len(head) - 1)]), *map(line, rows)]
+    return ["", *table(head, rows)]
 
 
 assert max(_GOALS.values()) <= MOST, "a goal out of reach"

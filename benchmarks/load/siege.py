@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
-from benchmarks.load.wire import Client, event
+from benchmarks.wire import Client
 
 from .addresses import healthy
 from .clicking import Clicks, Population, percentile
@@ -141,7 +141,7 @@ class Siege:
         try:
             client = Client(self._server.url, source=healthy(CLIENTS)).ready()
             with client.sock:
-                client.send(event(client.ids["plus"]))
+                client.send(client.click("plus"))
                 client.answer()
         except (OSError, RuntimeError):
             return False

@@ -5,14 +5,15 @@ from __future__ import annotations
 from itertools import repeat
 from typing import TYPE_CHECKING
 
-from benchmarks.load.wire import REGISTER, handshake, read_head, registration
+from benchmarks.websocket import handshake, read_head
+from benchmarks.wire import REGISTER, registration
 
 from .crowd import Crowd, visits
 
 if TYPE_CHECKING:
     from collections import Counter
 
-    from benchmarks.load.wire import Client
+    from benchmarks.wire import Client
 
     from .crowd import Target
 

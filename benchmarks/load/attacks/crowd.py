@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from benchmarks.load.addresses import ATTACKER
-from benchmarks.load.wire import Client, Goodbye, dial, handshake, read_head, registration
+from benchmarks.websocket import Goodbye, dial, handshake, read_head
+from benchmarks.wire import Client, registration
 
 if TYPE_CHECKING:
     import socket

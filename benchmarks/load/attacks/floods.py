@@ -9,7 +9,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from benchmarks.load.wire import Client, event, property_update, read_head
+from benchmarks.websocket import read_head
+from benchmarks.wire import Client, event, property_update
 
 from .crowd import visits
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgpack
 
-from benchmarks.load.wire import REPLY, event, frame, message, property_update, registration
+from benchmarks.websocket import frame
+from benchmarks.wire import REPLY, event, message, property_update, registration
 
 from .crowd import outcome, visits
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterator
 
-    from benchmarks.load.wire import Client
+    from benchmarks.wire import Client
 
     from .crowd import Target
 

@@ -6,7 +6,8 @@ import time
 from itertools import cycle, repeat
 from typing import TYPE_CHECKING
 
-from benchmarks.load.wire import event, frame, handshake, registration
+from benchmarks.websocket import frame, handshake
+from benchmarks.wire import event, registration
 
 from .crowd import Crowd
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     import socket
     from collections import Counter
 
-    from benchmarks.load.wire import Client
+    from benchmarks.wire import Client
 
     from .crowd import Target
 
