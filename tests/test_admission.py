@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import logging
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from flet_anyio import FletApp, Limits
 from flet_anyio.testing import InProcess
 from flet_anyio.testing.memory import MemoryTransport
 from flet_anyio.transports.base import PeerInfo
+from logged import warnings_of
 from waiting import reached
 
 if TYPE_CHECKING:
@@ -23,10 +23,6 @@ CLIENT, OTHER = "8.8.8.8", "2a00:1450::1"
 
 def main(page: ft.Page) -> None:
     page.add(ft.Text("ready"))
-
-
-def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
 
 
 async def turned_away(app: InProcess, address: str, status: int) -> None:
@@ -88,6 +84,21 @@ async def test_one_session_too_many_is_refused(
         await reached(lambda: not app.server.sessions)
         async with app.connect(address=CLIENT) as client:
             await client.see("ready")
+
+
+@pytest.mark.parametrize("limits", [Limits(sessions=1), Limits(address_sessions=1)])
+async def test_of_many_that_come_at_once_no_more_are_taken(limits: Limits) -> None:
+    async with InProcess(main, limits=limits) as app, AsyncExitStack() as visits:
+        clients = [
+            await visits.enter_async_context(app.connect(address=CLIENT, register=False))
+            for _ in range(5)
+        ]
+        for client in clients:
+            client.register()
+        for client in clients:
+            await client.until(lambda client=client: client.registered or client.closed)  # type: ignore[misc]
+        assert len(app.server.sessions) == 1
+        assert sorted(client.transport.close_code or 0 for client in clients) == [0, *[1013] * 4]
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "::1", "", "unix:"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import flet as ft
@@ -12,6 +11,7 @@ from flet.messaging.protocol import MessageAction
 
 from flet_anyio import Limits
 from flet_anyio.testing import InProcess
+from logged import warnings_of
 
 pytestmark = pytest.mark.anyio
 
@@ -32,10 +32,6 @@ def counter(page: ft.Page) -> None:
 def message(action: int, body: Any) -> bytes:
     packed: bytes = msgpack.packb([action, body])
     return b"\x00" + packed
-
-
-def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from .errors import PeerError
 from .wire.codes import CloseCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sized
 
     from .limits import Limits
 
@@ -31,17 +31,20 @@ class Refused(Exception):  # noqa: N818 - an answer to the peer, and no error he
 
 
 class Admission:
-    """Counts what one server holds, and refuses what would be too much."""
+    """Refuses what would be too much for one server.
 
-    def __init__(self, limits: Limits) -> None:
-        self._connections = _Count("connections", limits.connections)
-        self._connections_of = _CountByAddress("address_connections", limits.address_connections)
-        self._sessions = _Count("sessions", limits.sessions)
-        self._sessions_of = _CountByAddress("address_sessions", limits.address_sessions)
+    `connections` and `sessions` are what the server holds, whoever adds to them.
+    """
+
+    def __init__(self, limits: Limits, connections: Sized, sessions: Sized) -> None:
+        self._connections = _Room("connections", limits.connections, connections)
+        self._connections_of = _RoomByAddress("address_connections", limits.address_connections)
+        self._sessions = _Room("sessions", limits.sessions, sessions)
+        self._sessions_of = _RoomByAddress("address_sessions", limits.address_sessions)
 
     @contextmanager
     def connection(self, address: str) -> Iterator[None]:
-        """Hold a connection for as long as the block runs.
+        """Count a connection for its address for as long as the block runs.
 
         Raises:
             Refused: There are too many, in all (503) or from this address (429).
@@ -50,57 +53,51 @@ class Admission:
             raise Refused(503)
         if self._connections_of.full(address):
             raise Refused(429)
-        self._connections.add()
         self._connections_of.add(address)
         try:
             yield
         finally:
-            self._connections.remove()
             self._connections_of.remove(address)
 
-    def begin_session(self, address: str) -> None:
-        """Hold one more session, until `end_session`.
+    def check_session(self, address: str) -> None:
+        """Ask whether there is room for one more session.
 
         Raises:
             PeerError: There are too many, in all or for this address.
         """
         if self._sessions.full() or self._sessions_of.full(address):
             raise PeerError(CloseCode.TRY_AGAIN_LATER, "too many sessions")
-        self._sessions.add()
+
+    def enter(self, address: str) -> None:
+        """A session begins with a client at this address."""
         self._sessions_of.add(address)
 
-    def end_session(self, address: str) -> None:
+    def leave(self, address: str) -> None:
         """A session is over that had begun with a client at this address."""
-        self._sessions.remove()
         self._sessions_of.remove(address)
 
 
-class _Count:
-    """How many there are, and how many there may be."""
+class _Room:
+    """Room for so many."""
 
-    def __init__(self, name: str, limit: int | None) -> None:
+    def __init__(self, name: str, limit: int | None, held: Sized) -> None:
         self._name = name
         self._limit = limit
-        self._held = 0
+        self._held = held
         self._told = False
 
     def full(self) -> bool:
         """Whether one more is too many. The first time since there was room, it is logged."""
-        full = self._limit is not None and self._held >= self._limit
+        held = len(self._held)
+        full = self._limit is not None and held >= self._limit
         if full and not self._told:
-            logger.warning("no room for one more: there are %d (Limits.%s)", self._held, self._name)
+            logger.warning("no room for one more: there are %d (Limits.%s)", held, self._name)
         self._told = full
         return full
 
-    def add(self) -> None:
-        self._held += 1
 
-    def remove(self) -> None:
-        self._held -= 1
-
-
-class _CountByAddress:
-    """The same for each address. Those that proxies have are not counted."""
+class _RoomByAddress:
+    """Room for so many of each address. Those that proxies have are not counted."""
 
     def __init__(self, name: str, limit: int | None) -> None:
         self._name = name

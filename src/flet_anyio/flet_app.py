@@ -474,10 +474,12 @@ class FletApp(Connection):
             self._session = session
             session.attach(self)
             return session
+        # Before the page is made, which costs more than all else here.
+        server.admission.check_session(self.client_ip)
         session = Session(registry, self)
         session.receive_page(request)
-        await server.start(session, registry, address=self.client_ip)
         self._session = session
+        await server.start(session, registry, address=self.client_ip)
         session.attach(self)
         session.start(self._main, self._before_main)
         return session

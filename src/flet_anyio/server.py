@@ -85,11 +85,11 @@ class Server(AsyncContextManagerMixin):
         self.uploads = UploadDesk(self.name, self.limits)
         self._signer = TokenSigner()
         self.watchdog = Watchdog()
-        self.admission = Admission(self.limits)
         self._threads = HandlerThreads(self.limits.handler_threads)
         self._registries: WeakValueDictionary[Hashable, Registry] = WeakValueDictionary()
         self._connections: set[_Connection] = set()
         self._sessions: set[Session] = set()
+        self.admission = Admission(self.limits, self._connections, self._sessions)
         self._left = anyio.Event()
         self._over = anyio.Event()
         self._lock = threading.Lock()
@@ -156,13 +156,12 @@ class Server(AsyncContextManagerMixin):
 
         Raises:
             SessionClosed: The server is shutting down.
-            PeerError: There are too many sessions.
         """
         if self._group is None:
             raise SessionClosed("start a session")
-        self.admission.begin_session(address)
         registry.add(session)
         self._sessions.add(session)
+        self.admission.enter(address)
         self.uploads.enter(session.label)
         try:
             name = f"{session.label}: {_ITSELF}"
@@ -179,7 +178,7 @@ class Server(AsyncContextManagerMixin):
             logger.exception("%r failed", session)
         finally:
             self._sessions.discard(session)
-            self.admission.end_session(address)
+            self.admission.leave(address)
             self.uploads.leave(session.label)
             self._gone()
 
