@@ -36,7 +36,7 @@ def test_what_clients_write_are_fields_of_flets_classes() -> None:
         if kind in EXTENSIONS:
             continue
         fields = getattr(ft, kind).__dataclass_fields__
-        assert set(words.split()) - UNDECLARED <= fields.keys(), kind
+        assert words - UNDECLARED <= fields.keys(), kind
     assert ft.Page.__dataclass_fields__.keys() >= client_part.REGISTERED
 
 
@@ -45,7 +45,7 @@ def test_late_events_are_those_of_flets_classes() -> None:
         f"{kind}.{event}"
         for kind, words in client_part._LATE.items()
         if kind not in EXTENSIONS
-        for event in words.split()
+        for event in words
         if get_event_field_type(object.__new__(class_of(kind)), f"on_{event}") is None
     }
     assert missing == set()

@@ -85,7 +85,6 @@ class Greeter:
         except (TypeError, ValueError) as error:
             reason = "a registration whose page does not fit"
             raise PeerError(CloseCode.INVALID_PAYLOAD, reason) from error
-        self._screen.heard(self._screen.page._i, page)
         self._position = position
         self._shown = request.session_id
         self.route_changed = bool(self._screen.page.route) and self._screen.page.route != route

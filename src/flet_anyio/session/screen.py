@@ -199,11 +199,10 @@ class Screen:
         """The client says that it has these values: they need not be sent to it."""
         with self._lock:
             control = self.index.get(control_id)
-            if control is None or self.journal.empty:
+            # What it says of the page, such as its width, is never sent.
+            if control is None or control is self.page or self.journal.empty:
                 return
             props = declared(control, props)
-            if control is self.page:
-                props = {name: props[name] for name in props.keys() - _CLIENTS_OWN}
             self._said.note(control_id, props, self.journal.number)
             if self._arrears is not None:
                 self._arrears.heard(control_id, props)
