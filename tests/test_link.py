@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
 from backends import VIRTUAL_TIME, backend_options
 from flet_anyio import Limits
@@ -96,3 +98,33 @@ async def test_but_no_longer() -> None:
     wire = Wire(bounds=False, frames=0)
     limits = Limits(silence_timeout=60, write_timeout=500)
     assert not await watched(wire, limits, seconds=600, frame=b"large")
+
+
+class AllAtOnce(Wire):
+    """Hands over what has come without letting anybody else run, as servers do."""
+
+    async def receive(self) -> bytes | str:
+        return b"more"
+
+
+async def test_others_have_their_turn_while_one_client_floods_the_server() -> None:
+    wire = AllAtOnce(bounds=False)
+    link = Link(wire, Limits(), Door(), "test")
+    received: list[int] = []
+    turns: list[int] = []
+
+    async def read() -> None:
+        for number in range(1_000):
+            await link.receive()
+            received.append(number)
+
+    async def take_turns() -> None:
+        while len(received) < 1_000:
+            turns.append(len(received))
+            await checkpoint()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(read)
+        tasks.start_soon(take_turns)
+    wire.drop()
+    assert max(after - before for before, after in pairwise(turns)) <= 16

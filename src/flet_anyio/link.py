@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from .errors import OutboxFull, PeerError, TransportClosed
 from .transports import Close, Outbox
@@ -23,6 +24,8 @@ __all__ = ["Link"]
 logger = logging.getLogger(__name__)
 
 _REASON_BYTES = 123
+_IN_A_ROW = 8
+"""How many messages of one client may be dealt with before others have their turn."""
 _GOODBYE = 2
 """Seconds that the closing handshake may take."""
 
@@ -66,6 +69,9 @@ class Link:
             PeerError: It is larger than `Limits.message_bytes`.
             TransportClosed: The connection is over.
         """
+        if self._received % _IN_A_ROW == 0:
+            # Servers hand over what has come already without letting anybody else run.
+            await checkpoint()
         self._receiving = True
         frame = await self._transport.receive()
         self._receiving = False
