@@ -196,6 +196,9 @@ class Link:
             self._transport.abort()
         # Nobody takes what still waits.
         self._outbox.discard()
+        # A session that waits for its client knows this object. It is not to keep what the server
+        # holds of the connection: half a message may be as large as a message can be.
+        del self._transport
 
 
 def _short(reason: str) -> str:

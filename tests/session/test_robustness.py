@@ -19,9 +19,10 @@ import pytest
 from anyio.lowlevel import checkpoint
 from flet.messaging.protocol import MessageAction
 
-from flet_anyio import Limits, SessionClosed
+from flet_anyio import FletApp, Limits, SessionClosed
 from flet_anyio.session.lifecycle import Reason
-from flet_anyio.testing import InProcess
+from flet_anyio.testing import Client, InProcess, MemoryTransport
+from flet_anyio.transports import PeerInfo
 from waiting import reached
 
 pytestmark = pytest.mark.anyio
@@ -349,6 +350,24 @@ async def test_what_waits_for_a_dead_connection_is_dropped() -> None:
         await reached(lambda: not app.session.attached)
         for _ in range(5):
             connection.send_data_channel_frame(1, bytes(9_000))
+
+
+async def test_a_session_that_waits_keeps_nothing_of_its_dead_connection() -> None:
+    info = PeerInfo(url="ws://test/", path="/", client_ip="", headers={})
+    async with InProcess(counter) as app:
+        transport = MemoryTransport(info)
+        client = Client(transport)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(FletApp(main=counter, server=app.server).handle, transport)
+            tasks.start_soon(client.run)
+            client.register()
+            await client.see("0")
+            transport.drop()
+        there = weakref.ref(transport)
+        del client, transport
+        gc.collect()
+        assert there() is None
+        assert app.session.open
 
 
 async def test_who_subscribes_after_the_end_is_not_kept() -> None:
