@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 import flet as ft
 import pytest
 
-from flet_anyio import FletApp, Limits
+from flet_anyio import Limits
 from flet_anyio.testing import InProcess
-from flet_anyio.testing.memory import MemoryTransport
-from flet_anyio.transports.base import PeerInfo
 from logged import warnings_of
+from visits import turned_away
 from waiting import reached
 
 if TYPE_CHECKING:
@@ -23,15 +22,6 @@ CLIENT, OTHER = "8.8.8.8", "2a00:1450::1"
 
 def main(page: ft.Page) -> None:
     page.add(ft.Text("ready"))
-
-
-async def turned_away(app: InProcess, address: str, status: int) -> None:
-    transport = MemoryTransport(
-        PeerInfo(url="ws://test/ws", path="/ws", client_ip=address, headers={})
-    )
-    await FletApp(main=main, server=app.server).handle(transport)
-    transport.drop()
-    assert transport.refused == status
 
 
 async def served(app: InProcess, visits: AsyncExitStack, address: str) -> Client:
@@ -52,8 +42,8 @@ async def test_one_connection_too_many_is_refused(
         async with AsyncExitStack() as visits:
             for _ in range(2):
                 await served(app, visits, CLIENT)
-            await turned_away(app, CLIENT, status)
-            await turned_away(app, CLIENT, status)
+            assert await turned_away(app, main, CLIENT) == status
+            assert await turned_away(app, main, CLIENT) == status
             (warning,) = warnings_of(caplog)
             assert "Limits." in warning
             if status == 429:

@@ -7,7 +7,7 @@ import pytest
 
 from flet_anyio import Limits
 
-ALWAYS = {"events_queued", "ping_timeout", "close_timeout", "shutdown_grace"}
+ALWAYS = {"rate_burst", "events_queued", "ping_timeout", "close_timeout", "shutdown_grace"}
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Limits)])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import httpx
 
+from flet_anyio import FletApp
 from flet_anyio.errors import TransportClosed
 from flet_anyio.testing import Client, MemoryTransport
 from flet_anyio.transports import PeerInfo
@@ -16,9 +17,19 @@ from sockets import open_socket
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from flet_anyio.testing import InProcess
     from sockets import Socket
 
-__all__ = ["browsing", "running", "visit_asgi", "visit_url"]
+__all__ = ["browsing", "running", "turned_away", "visit_asgi", "visit_url"]
+
+
+async def turned_away(app: InProcess, main: Callable[..., Any], address: str) -> int | None:
+    """Come from an address where there is no room, and return the status of the refusal."""
+    info = PeerInfo(url="ws://test/ws", path="/ws", client_ip=address, headers={})
+    transport = MemoryTransport(info)
+    await FletApp(main=main, server=app.server).handle(transport)
+    transport.drop()
+    return transport.refused
 
 
 @asynccontextmanager

@@ -8,10 +8,12 @@ from .errors import (
     OutboxFull,
     PeerError,
     SessionClosed,
+    TooManyCalls,
     TransportClosed,
 )
 from .flet_app import FletApp
 from .limits import Limits
+from .overruns import limits_reached
 from .server import Server
 from .serving import run, serve
 from .web.app import app
@@ -38,10 +40,12 @@ __all__ = [
     "PeerError",
     "Server",
     "SessionClosed",
+    "TooManyCalls",
     "TransportClosed",
     "app",
     "app_manager",
     "lifespan",
+    "limits_reached",
     "run",
     "serve",
 ]

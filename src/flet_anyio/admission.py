@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from .errors import PeerError
+from .overruns import count_overrun, overrun
 from .wire.codes import CloseCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sized
+    from collections.abc import Callable, Iterator, Sized
 
     from .limits import Limits
 
@@ -39,24 +40,31 @@ class Admission:
     def __init__(self, limits: Limits, connections: Sized, sessions: Sized) -> None:
         self._connections = _Room("connections", limits.connections, connections)
         self._connections_of = _RoomByAddress("address_connections", limits.address_connections)
+        self._shaking_hands: set[object] = set()
+        self._handshakes = _Room("handshakes", limits.handshakes, self._shaking_hands)
         self._sessions = _Room("sessions", limits.sessions, sessions)
         self._sessions_of = _RoomByAddress("address_sessions", limits.address_sessions)
 
     @contextmanager
-    def connection(self, address: str) -> Iterator[None]:
+    def connection(self, address: str) -> Iterator[Callable[[], None]]:
         """Count a connection for its address for as long as the block runs.
+
+        Yields what is to be called when it has registered.
 
         Raises:
             Refused: There are too many, in all (503) or from this address (429).
         """
-        if self._connections.full():
+        if self._connections.full() or self._handshakes.full():
             raise Refused(503)
         if self._connections_of.full(address):
             raise Refused(429)
         self._connections_of.add(address)
+        handshake = object()
+        self._shaking_hands.add(handshake)
         try:
-            yield
+            yield partial(self._shaking_hands.discard, handshake)
         finally:
+            self._shaking_hands.discard(handshake)
             self._connections_of.remove(address)
 
     def check_session(self, address: str) -> None:
@@ -90,8 +98,10 @@ class _Room:
         """Whether one more is too many. The first time since there was room, it is logged."""
         held = len(self._held)
         full = self._limit is not None and held >= self._limit
-        if full and not self._told:
-            logger.warning("no room for one more: there are %d (Limits.%s)", held, self._name)
+        if full and self._told:
+            count_overrun(self._name)
+        elif full:
+            overrun(logger, self._name, "no room for one more: there are %d", held)
         self._told = full
         return full
 
@@ -108,12 +118,12 @@ class _RoomByAddress:
     def full(self, address: str) -> bool:
         if self._limit is None or self._held[address] < self._limit:
             return False
-        if address not in self._told:
+        if address in self._told:
+            count_overrun(self._name)
+        else:
             self._told.add(address)
-            logger.warning(
-                "no room for one more from %s: it has %d (Limits.%s)",
-                *(address, self._held[address], self._name),
-            )
+            text = "no room for one more from %s: it has %d"
+            overrun(logger, self._name, text, address, self._held[address])
         return True
 
     def add(self, address: str) -> None:

@@ -4,6 +4,7 @@ FletAnyioError
 ├── PeerError              the client sent what the protocol does not allow
 ├── TransportClosed        the connection is over, whoever ended it
 ├── OutboxFull             more is waiting for the client than it may be owed
+├── TooManyCalls           more calls wait for the client than may
 ├── SessionClosed          the session is over; nothing more runs in it
 └── AsyncioNeeded          asyncio was asked for where trio runs
 """
@@ -21,6 +22,7 @@ __all__ = [
     "OutboxFull",
     "PeerError",
     "SessionClosed",
+    "TooManyCalls",
     "TransportClosed",
 ]
 
@@ -34,12 +36,13 @@ class PeerError(FletAnyioError):
     """The client broke the protocol; its connection is closed with `close_code`.
 
     The text is for the log and the close frame: it names what was wrong and never repeats what
-    the client sent.
+    the client sent. `limit` is the one of `Limits` that was passed, if it was one.
     """
 
-    def __init__(self, close_code: CloseCode, reason: str) -> None:
+    def __init__(self, close_code: CloseCode, reason: str, *, limit: str = "") -> None:
         self.close_code = close_code
         self.reason = reason
+        self.limit = limit
         super().__init__(f"{reason} (close code {int(close_code)})")
 
 
@@ -62,6 +65,18 @@ class OutboxFull(FletAnyioError):  # noqa: N818 - named for the state, like `que
         super().__init__(
             f"{waiting} bytes wait for a client that does not read; the limit is {limit} "
             f"(Limits.{name})"
+        )
+
+
+@final
+class TooManyCalls(FletAnyioError):  # noqa: N818 - named for the state, as the one above
+    """So many calls wait for an answer of one client that no more are sent to it."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(
+            f"{limit} calls wait for the client to answer; no more are made "
+            f"(Limits.calls_in_flight)"
         )
 
 

@@ -15,6 +15,8 @@ from .channels import MuxedChannel
 from .compat.loops import accept_executor, accept_loop, running_loop
 from .errors import PeerError, SessionClosed, TransportClosed
 from .link import Link
+from .overruns import overrun
+from .rates import Rate
 from .render import encode_message
 from .server import Server, default_server
 from .session.lifecycle import Reason
@@ -45,7 +47,7 @@ from .wire.packets import DataPacket, data_packet, decode_packet
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from concurrent.futures import ThreadPoolExecutor
 
     from flet.app import AppCallable
@@ -172,12 +174,14 @@ class FletApp(Connection):
             return
         server = self._server = self._server or await default_server(self._limits)
         try:
-            with server.admission.connection(transport.info.client_ip):
-                await self._handle(transport, server)
+            with server.admission.connection(transport.info.client_ip) as registered:
+                await self._handle(transport, server, registered)
         except Refused as refused:
             await transport.refuse(refused.status)
 
-    async def _handle(self, transport: Transport, server: Server) -> None:
+    async def _handle(
+        self, transport: Transport, server: Server, registered: Callable[[], None]
+    ) -> None:
         if transport.stopping is not None:
             server.follow(transport.stopping)
         link = self._open(transport, server)
@@ -188,7 +192,7 @@ class FletApp(Connection):
                 async with anyio.create_task_group() as tasks:
                     link.scope = tasks.cancel_scope
                     tasks.start_soon(link.write, name=f"{link.label}: the writer")
-                    await self._read(link, server)
+                    await self._read(link, server, registered)
         except TransportClosed:
             logger.debug("connection %s: gone before it was accepted", link.label)
         finally:
@@ -303,13 +307,31 @@ class FletApp(Connection):
         return self._registry.hub
 
     def data_channel_for(self, channel_id: int) -> DataChannel:
-        """Return the channel with this id; the same one each time, until it is closed."""
+        """Return the channel with this id; the same one each time, until it is closed.
+
+        A client that has opened too many is closed with 1008, and what this returns is, too.
+        """
         channel = self._channels.get(channel_id)
-        if channel is None:
-            channel = self._channels[channel_id] = MuxedChannel(
-                channel_id, self.send_data_channel_frame, self.unregister_data_channel
-            )
+        if channel is not None:
+            return channel
+        channel = MuxedChannel(
+            channel_id, self.send_data_channel_frame, self.unregister_data_channel
+        )
+        if self._has_room_for_channels():
+            self._channels[channel_id] = channel
+        else:
+            channel.close()
         return channel
+
+    def _has_room_for_channels(self) -> bool:
+        link = self._link
+        most = link.limits.data_channels if link is not None else None
+        if link is None or most is None or len(self._channels) < most:
+            return True
+        text = "connection %s: closed, it has %d data channels"
+        overrun(logger, "data_channels", text, link.label, most)
+        link.close(CloseCode.POLICY_VIOLATION, "too many data channels")
+        return False
 
     def send_data_channel_frame(self, channel_id: int, payload: bytes) -> None:
         """Send bytes on a data channel. May be called from any thread.
@@ -395,12 +417,22 @@ class FletApp(Connection):
         cookie = browser_cookie(self._browser, path=self._proxy_path, scheme=info.scheme)
         return [("Set-Cookie", cookie)]
 
-    async def _read(self, link: Link, server: Server) -> None:
+    async def _read(self, link: Link, server: Server, registered: Callable[[], None]) -> None:
         """Act on what the client sends, until it is gone or breaks the protocol."""
+        limits = link.limits
+        events = Rate(limits.event_rate, limits.rate_burst)
+        updates = Rate(limits.update_rate, limits.rate_burst)
         try:
             session = await self._register(await self._first_message(link), server)
+            registered()
             while True:
-                await self._act(session, _decode(await link.receive()))
+                frame = await link.receive()
+                message = _decode(frame, limits)
+                if isinstance(message, ControlEvent) and not events.take():
+                    raise _too_often("events", "event_rate")
+                if isinstance(message, PropertyUpdate) and not updates.take():
+                    raise _too_often("changes of properties", "update_rate")
+                await self._act(session, message, len(frame))
         except PeerError as error:
             link.fail(error)
         except SessionClosed:
@@ -416,21 +448,22 @@ class FletApp(Connection):
     async def _first_message(link: Link) -> Register:
         timeout = link.limits.register_timeout
         with anyio.move_on_after(timeout):
-            message = _decode(await link.receive())
+            message = _decode(await link.receive(), link.limits)
             if not isinstance(message, Register):
                 raise PeerError(CloseCode.PROTOCOL_ERROR, "a message before registration")
             return message
-        raise PeerError(CloseCode.POLICY_VIOLATION, f"no registration within {timeout} s")
+        reason = f"no registration within {timeout} s"
+        raise PeerError(CloseCode.POLICY_VIOLATION, reason, limit="register_timeout")
 
-    async def _act(self, session: Session, message: ClientMessage | DataPacket) -> None:
+    async def _act(self, session: Session, message: ClientMessage | DataPacket, size: int) -> None:
         if session.connection is not self:
             return  # another connection took over, or the session ends
         session.token.confirm()
         match message:
             case ControlEvent():
-                await session.receive_event(message)
+                await session.receive_event(message, size)
             case PropertyUpdate():
-                await session.receive_update(message)
+                await session.receive_update(message, size)
             case CallReply():
                 session.receive_reply(message)
             case DataPacket():
@@ -449,7 +482,8 @@ class FletApp(Connection):
             self._deliver(session, packet)
             return
         self._early[channel_id] = self._early.get(channel_id, 0) + 1
-        await session.receive_in_turn(partial(self._deliver_early, session, packet))
+        deliver = partial(self._deliver_early, session, packet)
+        await session.receive_in_turn(deliver, len(packet.payload))
 
     def _deliver_early(self, session: Session, packet: DataPacket) -> None:
         self._early[packet.channel_id] -= 1
@@ -505,6 +539,12 @@ async def _find(registry: Registry, request: Register) -> Session | None:
     return registry.find(request.session_id)
 
 
-def _decode(frame: bytes | str) -> ClientMessage | DataPacket:
+def _decode(frame: bytes | str, limits: Limits) -> ClientMessage | DataPacket:
     packet = decode_packet(frame)
-    return packet if isinstance(packet, DataPacket) else decode_message(packet.body)
+    if isinstance(packet, DataPacket):
+        return packet
+    return decode_message(packet.body, items=limits.message_items, depth=limits.message_depth)
+
+
+def _too_often(what: str, limit: str) -> PeerError:
+    return PeerError(CloseCode.POLICY_VIOLATION, f"{what} came too often", limit=limit)

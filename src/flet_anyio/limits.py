@@ -21,14 +21,33 @@ class Limits:
         sessions: Sessions of one server at the same time, with a client or waiting for it. The
             connection that asks for one more is closed with 1013.
         address_sessions: Those that clients of one address have begun, with the same exception.
+        handshakes: Connections of one server that have not registered yet. One more is refused
+            with 503.
         message_bytes: The largest frame a client may send; a larger one closes its connection
             with 1009.
+        message_items: How many values the lists and maps of one message may hold in all; more
+            close the connection with 1009, before they take memory.
+        message_depth: How deep lists and maps of a message may lie in each other; a deeper one
+            closes the connection with 1009.
         register_timeout: How long a new connection may take to register; then it is closed
             with 1008.
+        session_idle: How long a client may be connected and its user do nothing; then the session
+            ends, and a tab that is open begins a new one.
+        session_age: How long a session may live; then it ends, whatever goes on in it.
+        event_rate: Events of one connection in a second, on average. More close it with 1008.
+        update_rate: Changes of properties, such as typed text, of one connection in a second, on
+            average. More close it with 1008.
+        rate_burst: How many seconds' worth of these two may come at once. A client that was held
+            up by its network sends then what its user did meanwhile.
         events_queued: Events of one session that wait for their handler. When they are this
             many, the server stops reading from that client until one is taken.
+        event_bytes: What such events may hold in all, with the same consequence.
         events_in_flight: Async handlers of one session that run at the same time; the next
             event waits for one of them to end or to wait for the client.
+        calls_in_flight: Calls of one session that wait for its client to answer; one more fails
+            with `TooManyCalls`.
+        data_channels: Data channels of one connection. A client that opens one more is closed
+            with 1008.
         handler_threads: Sync handlers of all sessions that run in threads at the same time,
             where apps ask for that. The next one waits for one of them to end. Abandoned ones,
             whose session is over, do not count; those that run because a session ends count
@@ -71,10 +90,21 @@ class Limits:
     address_connections: int | None = 500
     sessions: int | None = 20_000
     address_sessions: int | None = 500
+    handshakes: int | None = 2_000
     message_bytes: int | None = 16 * 1024 * 1024
+    message_items: int | None = 16_384
+    message_depth: int | None = 32
     register_timeout: float | None = 10
+    session_idle: float | None = None
+    session_age: float | None = None
+    event_rate: float | None = 500
+    update_rate: float | None = 500
+    rate_burst: float = 10
     events_queued: int = 1024
+    event_bytes: int | None = 32 * 1024 * 1024
     events_in_flight: int | None = 64
+    calls_in_flight: int | None = 1024
+    data_channels: int | None = 256
     handler_threads: int | None = 256
     deliveries_queued: int | None = 10_000
     journal_bytes: int | None = 1024 * 1024

@@ -9,6 +9,7 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from .errors import OutboxFull, PeerError, TransportClosed
+from .overruns import overrun
 from .transports import Close, Outbox
 from .wire.codes import CloseCode
 
@@ -78,7 +79,8 @@ class Link:
         self._received += 1
         limit = self.limits.message_bytes
         if limit is not None and len(frame) > limit:
-            raise PeerError(CloseCode.MESSAGE_TOO_BIG, f"a frame of more than {limit} bytes")
+            reason = f"a frame of more than {limit} bytes"
+            raise PeerError(CloseCode.MESSAGE_TOO_BIG, reason, limit="message_bytes")
         return frame
 
     async def write(self) -> None:
@@ -89,7 +91,7 @@ class Link:
             except TransportClosed:
                 break
             if not in_time:
-                self.drop(f"a frame was not taken in {self._write_timeout} s")
+                self.drop(f"a frame was not taken in {self._write_timeout} s", "write_timeout")
                 break
         else:
             self._end = item
@@ -129,14 +131,23 @@ class Link:
         return self._sending and self._write_timeout is not None
 
     def fail(self, error: PeerError) -> None:
-        """End the connection for what the peer did, without sending what waits."""
-        logger.warning("connection %s: closed, %s", self.label, error)
-        self._end = Close(error.close_code, error.reason)
-        self.cut()
+        """End the connection for what the peer did, without sending what waits.
 
-    def drop(self, reason: str) -> None:
-        """End the connection, as the network would: the client may come back."""
-        logger.warning("connection %s: dropped, %s", self.label, reason)
+        A frame that is being sent is finished, if that takes no longer than a goodbye: nothing
+        could follow on half of it, and the peer is to be told why.
+        """
+        _log(error.limit, "connection %s: closed, %s", self.label, error)
+        self._end = Close(error.close_code, error.reason)
+        self._outbox.discard(self._end)
+        if self.scope is not None:
+            self.scope.deadline = anyio.current_time() + _GOODBYE
+
+    def drop(self, reason: str, limit: str = "") -> None:
+        """End the connection, as the network would: the client may come back.
+
+        `limit` is the one of `Limits` that was passed, if it was one.
+        """
+        _log(limit, "connection %s: dropped, %s", self.label, reason)
         self._end = Close(CloseCode.TRY_AGAIN_LATER, reason)
         self.cut()
 
@@ -199,6 +210,13 @@ class Link:
         # A session that waits for its client knows this object. It is not to keep what the server
         # holds of the connection: half a message may be as large as a message can be.
         del self._transport
+
+
+def _log(limit: str, text: str, *args: object) -> None:
+    if limit:
+        overrun(logger, limit, text, *args)
+    else:
+        logger.warning(text, *args)
 
 
 def _short(reason: str) -> str:

@@ -21,6 +21,7 @@ from .compat.door import Door
 from .compat.hosting import host
 from .errors import SessionClosed
 from .limits import Limits
+from .overruns import overrun
 from .session.lifecycle import Reason
 from .session.registry import Registry
 from .session.sign_in import SignIns
@@ -230,9 +231,12 @@ class Server(AsyncContextManagerMixin):
             connection.close(CloseCode.SERVICE_RESTART, "the server shuts down")
         for session in self.sessions:
             session.close(Reason.SERVER_SHUTDOWN)
-        with anyio.move_on_after(self.limits.shutdown_grace, shield=True):
+        with anyio.move_on_after(self.limits.shutdown_grace, shield=True) as grace:
             while self._sessions or self._connections:
                 await self._left.wait()
+        if grace.cancelled_caught:
+            text = "%d sessions and %d connections did not end in time, and are cancelled"
+            overrun(logger, "shutdown_grace", text, len(self._sessions), self.connections)
         await self._cut_short()
         if self._executor is not None:
             # Threads cannot be stopped. Those of this server were told by `page.closing`.

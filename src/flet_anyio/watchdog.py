@@ -107,7 +107,7 @@ class _Watched:
             return True
         if self._asked:
             why = "the client was silent" if link.reading else "a message of the client waited"
-            link.drop(f"{why} for {2 * self.pause} s")
+            link.drop(f"{why} for {2 * self.pause} s", "silence_timeout")
             return False
         # Of one whose message waits there is nothing to ask.
         self._asked = not link.reading or self._ask()

@@ -67,8 +67,9 @@ class Desk:
         def catch(route: Route) -> None:
             # What a redirect leads to cannot be caught itself.
             answer = route.fetch(max_redirects=0)
-            addresses.append(answer.headers["location"])
             route.fulfill(body="caught")
+            # Last: whoever waits for it closes the window, and a window cannot be answered then.
+            addresses.append(answer.headers["location"])
 
         window = self.sign_in()
         window.route("**/authorize*", catch)

@@ -21,9 +21,9 @@ def packed(message: Any) -> bytes:
     return body
 
 
-def refusal(body: bytes) -> PeerError:
+def refusal(body: bytes, *, depth: int | None = None) -> PeerError:
     with pytest.raises(PeerError) as caught:
-        decode_message(body)
+        decode_message(body, depth=depth)
     return caught.value
 
 
@@ -109,8 +109,11 @@ def test_messages_of_the_wrong_shape_are_refused(message: Any) -> None:
     assert refusal(packed(message)).close_code is CloseCode.INVALID_PAYLOAD
 
 
-def test_a_deeply_nested_message_is_refused() -> None:
-    assert refusal(b"\x91" * 100_000 + b"\xc0").close_code is CloseCode.INVALID_PAYLOAD
+@pytest.mark.parametrize("depth", [None, 20])
+def test_a_deeply_nested_message_is_refused(depth: int | None) -> None:
+    error = refusal(b"\x91" * 100_000 + b"\xc0", depth=depth)
+    assert error.close_code is CloseCode.MESSAGE_TOO_BIG
+    assert error.limit == "message_depth"
 
 
 def test_a_refusal_does_not_repeat_what_the_client_sent() -> None:

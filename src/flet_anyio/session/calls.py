@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 from anyio import Event, fail_after
 from flet.controls.exceptions import FletPageDisconnectedException
 
+from ..errors import TooManyCalls
+from ..overruns import count_overrun
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -43,9 +46,10 @@ class _Call:
 
 
 class Calls:
-    """The calls of one session. Bounded by its tasks: each waits in one, and leaves with it."""
+    """The calls of one session. Each waits in a task, and leaves with it; `limit` bounds them."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int | None = None) -> None:
+        self._limit = limit
         self._waiting: dict[str, _Call] = {}
         self._made = 0
 
@@ -53,19 +57,29 @@ class Calls:
         return len(self._waiting)
 
     async def make(
-        self, send: Callable[[str], None], *, what: str, timeout: float | None = None
+        self,
+        send: Callable[[str], None],
+        *,
+        what: str,
+        timeout: float | None = None,
+        bounded: bool = True,
     ) -> Any:
         """Send a call and return the client's result.
 
         `send` is given the call's id and puts the request on its way; what it raises ends the
         call. Cancelled or timed out, the entry is gone and a late reply is ignored. Inside
-        `waiting_for_client` a client that is away, or goes away, ends nothing.
+        `waiting_for_client` a client that is away, or goes away, ends nothing. One that is not
+        `bounded` may be made however many wait.
 
         Raises:
+            TooManyCalls: So many wait already that this one was not made.
             TimeoutError: No reply within `timeout` seconds; the text is upstream's.
             RuntimeError: The client refused, with its reason.
             FletPageDisconnectedException: The connection went away first.
         """
+        if bounded and self._limit is not None and len(self._waiting) >= self._limit:
+            count_overrun("calls_in_flight")
+            raise TooManyCalls(self._limit)
         self._made += 1
         call_id = str(self._made)
         call = self._waiting[call_id] = _Call(send if _patient.get() else None)

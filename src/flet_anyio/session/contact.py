@@ -11,6 +11,7 @@ from flet.controls.exceptions import FletPageDisconnectedException
 from flet.messaging.protocol import InvokeMethodRequestBody, MessageAction
 
 from ..errors import OutboxFull
+from ..overruns import count_overrun
 from ..render import encode_message
 from ..wire.codes import CloseCode
 from .calls import Calls
@@ -54,7 +55,7 @@ class Contact:
         self.screen = Screen(
             page, self._send_update, renderer=client.renderer, journal_bytes=limits.journal_bytes
         )
-        self.calls = Calls()
+        self.calls = Calls(limits.calls_in_flight)
         self._greeter = Greeter(token, self.screen, tasks, self.calls, in_turn)
         self._lifecycle = lifecycle
         self._tasks = tasks
@@ -130,7 +131,10 @@ class Contact:
             await self._greeter.call(self.client, NO_CONTROL, patience=patience)
         except RuntimeError:
             return True
-        except (TimeoutError, FletPageDisconnectedException, OutboxFull):
+        except TimeoutError:
+            count_overrun("ping_timeout")
+            return False
+        except (FletPageDisconnectedException, OutboxFull):
             return False
         return True
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import logging
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import anyio
 from anyio.lowlevel import checkpoint
 
 from ..compat.door import on_trio
+from ..overruns import count_overrun
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -45,6 +46,13 @@ class Turn(Protocol):
     def concurrent(self) -> bool:
         """Which of the two this is."""
         ...
+
+
+class _Queued(NamedTuple):
+    """An event that waits. Those that the client sent have a size, in bytes."""
+
+    make: Callable[[], Turn | None]
+    size: int | None
 
 
 class Slot:
@@ -95,20 +103,21 @@ class Dispatcher:
         at_once: bool,
     ) -> None:
         # Most of the time it is empty, and a deque takes more memory than all else here.
-        self._queue: list[tuple[Callable[[], Turn | None], bool]] = []
+        self._queue: list[_Queued] = []
         self._limits = limits
         self._prepare = prepare
         self._until_idle = until_idle
         self._at_once = at_once
         self._from_client = 0
+        self._bytes = 0
         self._arrived: anyio.Event | None = None
         self._idle = False
         self._room: anyio.Event | None = None
         self._slots: anyio.Semaphore | None = None
         self._steps_to_start = _steps_to_start()
 
-    async def put(self, event: Callable[[], Turn | None]) -> None:
-        """Queue an event of the client, waiting while the queue is full.
+    async def put(self, event: Callable[[], Turn | None], size: int = 0) -> None:
+        """Queue an event of the client, of `size` bytes, waiting while the queue is full.
 
         When all before it are done and its handler needs no waiting, it is not queued: it runs
         here and now, which saves waking the dispatcher.
@@ -121,11 +130,13 @@ class Dispatcher:
             def event() -> Turn | None:
                 return turn
 
-        while self._from_client >= self._limits.events_queued:
+        while limit := self._full(size):
+            count_overrun(limit)
             self._room = self._room or anyio.Event()
             await self._room.wait()
         self._from_client += 1
-        self._append(event, from_client=True)
+        self._bytes += size
+        self._append(_Queued(event, size))
 
     def offer(self, event: Callable[[], Turn | None], *, must: bool = False) -> bool:
         """Queue an event of the server. Return False, and drop it, when too many wait.
@@ -135,7 +146,7 @@ class Dispatcher:
         limit = None if must else self._limits.deliveries_queued
         if limit is not None and len(self._queue) - self._from_client >= limit:
             return False
-        self._append(event, from_client=False)
+        self._append(_Queued(event, None))
         return True
 
     async def run(self) -> None:
@@ -154,8 +165,17 @@ class Dispatcher:
             for _ in range(self._steps_to_start):
                 await checkpoint()
 
-    def _append(self, event: Callable[[], Turn | None], *, from_client: bool) -> None:
-        self._queue.append((event, from_client))
+    def _full(self, size: int) -> str:
+        """Name the limit for which an event of the client has to wait, or nothing."""
+        limits = self._limits
+        if self._from_client >= limits.events_queued:
+            return "events_queued"
+        too_much = limits.event_bytes is not None and self._bytes + size > limits.event_bytes
+        # One that is larger than all may be has to be taken as well.
+        return "event_bytes" if too_much and self._from_client else ""
+
+    def _append(self, event: _Queued) -> None:
+        self._queue.append(event)
         if self._arrived is not None:
             self._arrived.set()
 
@@ -167,9 +187,10 @@ class Dispatcher:
                 await arrived.wait()
             finally:
                 self._idle = False
-        event, from_client = self._queue.pop(0)
-        if from_client:
+        event, size = self._queue.pop(0)
+        if size is not None:
             self._from_client -= 1
+            self._bytes -= size
             if self._room is not None:
                 self._room.set()
                 self._room = None
@@ -181,6 +202,8 @@ class Dispatcher:
             return Slot(None)
         if self._slots is None:
             self._slots = anyio.Semaphore(limit, fast_acquire=True)
+        if not self._slots.value:
+            count_overrun("events_in_flight")
         await self._slots.acquire()
         return Slot(self._slots.release)
 

@@ -199,4 +199,4 @@ class Greeter:
         def send(call_id: str) -> None:
             client.send(call_frame(control_id, call_id, **request), urgent=True)
 
-        await self._calls.make(send, what="ready", timeout=patience)
+        await self._calls.make(send, what="ready", timeout=patience, bounded=False)

@@ -46,6 +46,12 @@ class Reason(Enum):
     EXPIRED = "expired"
     """No client came back in time."""
 
+    IDLE = "idle"
+    """Its user did nothing for too long."""
+
+    TOO_OLD = "too old"
+    """It had lived for as long as a session may."""
+
     CLOSED_BY_APP = "closed by app"
     """The app closed it, or left with SystemExit."""
 

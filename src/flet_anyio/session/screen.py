@@ -25,6 +25,7 @@ from flet.messaging.protocol import (
 )
 
 from ..errors import OutboxFull
+from ..overruns import count_overrun
 from ..render import (
     Patch,
     by_flet,
@@ -398,6 +399,7 @@ class Screen:
             drawn: list[Patch] = []
             self._update(self.page, drawn)
             self._arrears = Arrears(self._pack_page())
+            count_overrun("journal_bytes")
         except Exception:
             # Supervised: it is the fault of a control that whoever updates has not touched.
             logger.warning("a page cannot be drawn; its client gets it anew", exc_info=True)

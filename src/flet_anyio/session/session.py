@@ -21,9 +21,11 @@ from flet.pubsub.pubsub_client import PubSubClient
 
 from ..compat.loops import session_loop
 from ..errors import SessionClosed
+from ..overruns import overrun
 from ..wire.codes import CloseCode
 from ..wire.messages import CallReply
 from ..wire.tokens import ResumeToken
+from .age import Age
 from .app_run import AppRun
 from .client_part import may_come
 from .contact import Contact
@@ -101,6 +103,7 @@ class Session:
             at_once=self._tasks.inline,
         )
         self._scheduler = Scheduler(self._tasks, self._door)
+        self._age = Age(self._limits, self.label)
         self._contact = Contact(
             client,
             self._page,
@@ -254,6 +257,8 @@ class Session:
                 if not self._lifecycle.open:
                     group.cancel_scope.cancel()  # closed before it began
                 self._tasks.open(group)
+                if self._age.limited:
+                    group.start_soon(self._age.run, self._close, name=f"{self.label}: its age")
                 task_status.started()
                 try:
                     await self._tasks.supervise(self._dispatcher.run, name="the dispatcher")
@@ -363,21 +368,23 @@ class Session:
 
     # --- what the client says -----------------------------------------------------------------
 
-    async def receive_event(self, message: ControlEventMessage) -> None:
-        """Queue an event, waiting while the queue is full."""
+    async def receive_event(self, message: ControlEventMessage, size: int) -> None:
+        """Queue an event of `size` bytes, waiting while the queue is full."""
+        self._age.user_acts()
         if self._contact.foreign:
             return
-        await self._dispatcher.put(partial(self._control_turn, message))
+        await self._dispatcher.put(partial(self._control_turn, message), size)
 
-    async def receive_update(self, message: PropertyUpdate) -> None:
+    async def receive_update(self, message: PropertyUpdate, size: int) -> None:
         """Queue a change the user made: it counts for the events after it, not before."""
+        self._age.user_acts()
         if self._contact.foreign:
             return
-        await self._dispatcher.put(partial(self._contact.receive_update, message))
+        await self._dispatcher.put(partial(self._contact.receive_update, message), size)
 
-    async def receive_in_turn(self, act: Callable[[], None]) -> None:
+    async def receive_in_turn(self, act: Callable[[], None], size: int) -> None:
         """Queue something the client said that is to be acted on after the events before it."""
-        await self._dispatcher.put(act)
+        await self._dispatcher.put(act, size)
 
     def receive_reply(self, reply: CallReply) -> None:
         """Hand a call's outcome to its caller."""
@@ -420,6 +427,7 @@ class Session:
             FletPageDisconnectedException: The client is away, or went away meanwhile, and this
                 is not inside `Page.waiting_for_client`; or the session ends.
             OutboxFull: Too much waits to be sent to it.
+            TooManyCalls: Too many calls wait for an answer.
         """
         give_up_slot()
         return await self._contact.call(control_id, method_name, args, timeout)
@@ -452,11 +460,11 @@ class Session:
         if not self._door.here():
             self._door.post(self.deliver, handler, *args)
         elif not self._dispatcher.offer(partial(delivery_turn, self, handler, args)):
-            logger.warning(
-                "session %s: a pub/sub message was dropped, %d wait already "
-                "(Limits.deliveries_queued)",
-                self.label,
-                self._limits.deliveries_queued,
+            overrun(
+                logger,
+                "deliveries_queued",
+                "session %s: a pub/sub message was dropped, %d wait already",
+                *(self.label, self._limits.deliveries_queued),
             )
 
     def post_event(
@@ -467,7 +475,8 @@ class Session:
         if not self._door.here():
             self._door.post(partial(self.post_event, control, name, data, event=event))
         elif not self._dispatcher.offer(turn):
-            logger.warning("session %s: event %s was dropped, too many wait", self.label, name)
+            text = "session %s: event %s was dropped, too many wait"
+            overrun(logger, "deliveries_queued", text, self.label, name)
 
     def schedule_update(self, control: BaseControl) -> None:
         """Draw a component in the next batch."""
@@ -641,7 +650,8 @@ class Session:
             run = self.dispatch_event
             await self._tasks.supervise(run, self._page._i, event, None, name=handler)
         if scope.cancelled_caught:
-            logger.warning("session %s: %s took longer than %s s", self.label, handler, allowed)
+            text = "session %s: %s took longer than %s s"
+            overrun(logger, "close_timeout", text, self.label, handler, allowed)
 
     def _free(self) -> None:
         # First, so that nothing can subscribe again.

@@ -13,6 +13,7 @@ from flet.controls.page import LoginEvent
 from flet.controls.services.url_launcher import UrlLauncher
 from flet.controls.types import PagePlatform
 
+from ..overruns import overrun
 from .failures import text_of
 
 if TYPE_CHECKING:
@@ -146,6 +147,8 @@ class SignIn:
             return Outcome(callback.error, callback.description)
         with anyio.move_on_after(timeout):
             return await self._exchange(callback.code)
+        text = "session %s: a provider gave no token within %s s"
+        overrun(logger, "token_timeout", text, self.session.label, timeout)
         return Outcome("timeout", f"the provider gave no token within {timeout} s")
 
     async def _exchange(self, code: str) -> Outcome:
@@ -235,12 +238,8 @@ class SignIns:
     def _make_room(self, session: Session, limit: int | None) -> None:
         waiting = self._of(session)
         if limit is not None and len(waiting) >= limit:
-            logger.warning(
-                "session %s: more than %d sign-ins wait (Limits.sign_ins_waiting), the oldest "
-                "one is given up",
-                session.label,
-                limit,
-            )
+            text = "session %s: more than %d sign-ins wait, the oldest one is given up"
+            overrun(logger, "sign_ins_waiting", text, session.label, limit)
             self._waiting[waiting[0]].give_up()
             self._retire(waiting[0])
 

@@ -6,6 +6,8 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
+from ..overruns import overrun
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
@@ -57,9 +59,10 @@ class StallWatch:
         own = took - (self._blamed - blamed)
         if own > self.limit:
             self._blamed += own
-            logger.warning(
-                "session %s: %s held the event loop for %.2f s; nobody else was served meanwhile "
-                "(Limits.stall_warning)",
+            overrun(
+                logger,
+                "stall_warning",
+                "session %s: %s held the event loop for %.2f s; nobody else was served meanwhile",
                 self._label,
                 name if isinstance(name, str) else name.in_full,
                 own,

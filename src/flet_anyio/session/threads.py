@@ -12,6 +12,7 @@ import anyio
 import anyio.to_thread
 
 from ..compat.library import off_the_loop
+from ..overruns import count_overrun
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +79,10 @@ class HandlerThreads:
             last: Whether the session is over, and this is one of its last handlers.
         """
         call = _Call(partial(where.run, off_the_loop, func, *args), late)
-        async with self._last_tokens if last else self._tokens:
+        tokens = self._last_tokens if last else self._tokens
+        if not tokens.available_tokens:
+            count_overrun("handler_threads")
+        async with tokens:
             try:
                 await anyio.to_thread.run_sync(
                     call.run, abandon_on_cancel=True, limiter=self._unlimited

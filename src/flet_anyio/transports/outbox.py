@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from ..errors import OutboxFull
+from ..overruns import count_overrun
 from ..wire.codes import CloseCode
 from ..wire.joining import join_updates
 
@@ -58,6 +59,7 @@ class Outbox:
                 return
             full = self._limit is not None and self._bytes + size > self._limit
             if full and self._bytes and bounded and not urgent:
+                count_overrun("outbox_bytes")
                 raise OutboxFull(self._bytes, self._limit or 0)
             self._bytes += size
             if self._held is not None and not urgent:
@@ -85,14 +87,16 @@ class Outbox:
                 self._end = close
         self._wake()
 
-    def discard(self) -> None:
-        """Drop what waits, and take no more."""
+    def discard(self, close: Close | None = None) -> None:
+        """Drop what waits, and take no more; with `close`, close at once."""
         with self._lock:
-            self._end = self._end or Close(CloseCode.NORMAL, "")
+            self._end = close or self._end or Close(CloseCode.NORMAL, "")
             self._frames.clear()
             self._taken.clear()
             self._held = None
             self._bytes = 0
+        if close is not None:
+            self._wake()
 
     async def get(self) -> bytes | Close:
         """Wait for the next frame, or for the end."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import msgpack
-from flet.messaging.protocol import MessageAction, decode_ext_from_msgpack
+from flet.messaging.protocol import MessageAction
 
 from ..errors import PeerError
 from .codes import CloseCode
+from .unpacking import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,14 +67,21 @@ class CallReply:
 ClientMessage: TypeAlias = Register | ControlEvent | PropertyUpdate | CallReply
 
 
-def decode_message(body: bytes) -> ClientMessage:
+def decode_message(
+    body: bytes, *, items: int | None = None, depth: int | None = None
+) -> ClientMessage:
     """Decode the body of a message packet.
 
+    Args:
+        body: Of any content.
+        items: See `Limits.message_items`.
+        depth: See `Limits.message_depth`.
+
     Raises:
-        PeerError: The bytes are not MessagePack, the action is unknown, or the body has the
-            wrong shape.
+        PeerError: The bytes are not MessagePack, or hold more than they may, the action is
+            unknown, or the body has the wrong shape.
     """
-    action, fields = _unpack(body)
+    action, fields = _unpack(body, items, depth)
     decode = _DECODERS.get(action)
     if decode is None:
         raise PeerError(CloseCode.PROTOCOL_ERROR, f"unknown or unexpected action {action}")
@@ -83,14 +90,8 @@ def decode_message(body: bytes) -> ClientMessage:
     return decode(fields)
 
 
-def _unpack(body: bytes) -> tuple[int, Any]:
-    try:
-        message = msgpack.unpackb(body, ext_hook=decode_ext_from_msgpack)
-    except Exception as error:
-        # Nothing here awaits or runs an app's code: whatever it is, the bytes are at fault.
-        raise PeerError(
-            CloseCode.INVALID_PAYLOAD, f"a message that is not MessagePack ({_kind(error)})"
-        ) from error
+def _unpack(body: bytes, items: int | None, depth: int | None) -> tuple[int, Any]:
+    message = unpack(body, items=items, depth=depth)
     if not isinstance(message, list) or len(message) != 2 or type(message[0]) is not int:
         raise _wrong("a message", "[action, body]")
     return message[0], message[1]
@@ -155,7 +156,3 @@ def _field(fields: Mapping[str, Any], name: str, kind: type, default: Any = _REQ
 
 def _wrong(what: str, expected: str) -> PeerError:
     return PeerError(CloseCode.INVALID_PAYLOAD, f"{what} is not {expected}")
-
-
-def _kind(error: Exception) -> str:
-    return type(error).__name__

@@ -77,7 +77,8 @@ class UploadBody:
                 if chunk:
                     return chunk
             return b""
-        raise UploadRefused(408, f"No byte came for {self._timeout:g} s. Send the file again.")
+        reason = f"No byte came for {self._timeout:g} s. Send the file again."
+        raise UploadRefused(408, reason, limit="upload_timeout")
 
     def _check(self, size: int) -> None:
         if self._most is not None and size > self._most:

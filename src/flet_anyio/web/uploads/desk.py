@@ -163,17 +163,19 @@ class UploadDesk:
         limits = self._limits
         # Who sends too much is told so; that others do is no fault of the client.
         if _reached(account.running, limits.session_uploads):
-            raise UploadRefused(429, "Too many uploads at the same time. Wait.", headers=_SOON)
+            reason = "Too many uploads at the same time. Wait."
+            raise UploadRefused(429, reason, headers=_SOON, limit="session_uploads")
         if _reached(self._all.running, limits.uploads):
-            raise UploadRefused(503, "The server is busy with uploads. Try again.", headers=_SOON)
+            reason = "The server is busy with uploads. Try again."
+            raise UploadRefused(503, reason, headers=_SOON, limit="uploads")
 
     def _check_stored(self, account: _Account, more: int = 0) -> None:
         limits = self._limits
         if _exceeded(account.stored + more, limits.session_upload_bytes):
-            raise UploadRefused(413, "No more can be uploaded in this session.")
+            reason = "No more can be uploaded in this session."
+            raise UploadRefused(413, reason, limit="session_upload_bytes")
         if _exceeded(self._all.stored + more, limits.upload_bytes):
-            logger.warning("Limits.upload_bytes are stored; uploads are refused")
-            raise UploadRefused(507, "The server takes no more uploads.")
+            raise UploadRefused(507, "The server takes no more uploads.", limit="upload_bytes")
 
     def _remember(self, grant: Grant, owner: _Owner) -> None:
         self._accounts[owner].used += 1

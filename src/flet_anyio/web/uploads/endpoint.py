@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from ...overruns import overrun
 from ...server import default_server
 from ...settings import largest_upload, setting
 from ...transports.asgi import full_path
@@ -104,6 +105,9 @@ class FletUpload:
         try:
             await self._accept(request, server)
         except UploadRefused as refused:
+            if refused.limit:
+                text = "an upload was refused with %d"
+                overrun(logger, refused.limit, text, refused.status)
             raise HTTPException(refused.status, refused.reason, refused.headers) from None
         except ClientDisconnect:
             # Nobody reads this. It is no fault of ours, to be logged with a traceback.

@@ -17,12 +17,19 @@ class UploadRefused(Exception):  # noqa: N818 - an answer to the client, not a f
         status: The HTTP status to answer with.
         reason: A short text for the client: what is wrong, and what to do.
         headers: Further headers of the answer.
+        limit: The one of `Limits` that was passed, if it was one.
     """
 
     def __init__(
-        self, status: int, reason: str, *, headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        reason: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        limit: str = "",
     ) -> None:
         self.status = status
         self.reason = reason
         self.headers = headers
+        self.limit = limit
         super().__init__(f"{status}: {reason}")
