@@ -29,6 +29,7 @@ from .settings import (
     renderer_setting,
     session_timeout,
     setting,
+    strict_setting,
 )
 from .transports import open_transport
 from .web.browser_cookie import browser_cookie, browsers, new_browser
@@ -94,6 +95,8 @@ class FletApp(Connection):
             loop, or "thread", in worker threads, one at a time for each session.
         renderer: "tracked" draws what was changed; "flet" has flet's differ compare the whole
             page for each update. Default: `FLET_ANYIO_RENDERER`, else "tracked".
+        strict: Whether the client may set and say only what Flet's own does. Switch it off for
+            another one. Default: `FLET_ANYIO_STRICT`, else true.
         proxy_path: Prefix of the URL that a proxy in front strips.
         max_upload_size: Bytes of one uploaded file, written into each upload URL. Default:
             what the endpoint allows.
@@ -124,6 +127,7 @@ class FletApp(Connection):
         allowed_origins: Iterable[str] | None = None,
         sync_handlers: SyncHandlers = "inline",
         renderer: RendererName | None = None,
+        strict: bool | None = None,
         proxy_path: str | None = None,
         max_upload_size: int | None = None,
     ) -> None:
@@ -147,6 +151,7 @@ class FletApp(Connection):
         self._origins = Origins(allowed_origins)
         self.sync_handlers = sync_handlers_setting(sync_handlers)
         self.renderer = renderer_setting(renderer)
+        self.strict = strict_setting(strict)
         self._session: Session | None = None
         self._registry: Registry | None = None
         self._link: Link | None = None

@@ -27,6 +27,7 @@ __all__ = [
     "seconds",
     "session_timeout",
     "setting",
+    "strict_setting",
 ]
 
 T = TypeVar("T")
@@ -128,6 +129,16 @@ def address(host: str | None, port: int | None) -> tuple[str, int]:
     """
     chosen = setting(port, "FLET_SERVER_PORT", _port)
     return setting(host, "FLET_SERVER_IP", str) or "127.0.0.1", 8000 if chosen is None else chosen
+
+
+def strict_setting(value: bool | None) -> bool:
+    """Return whether clients may do only what Flet's own does.
+
+    Raises:
+        ValueError: FLET_ANYIO_STRICT is neither yes nor no.
+    """
+    chosen = setting(value, "FLET_ANYIO_STRICT", flag)
+    return True if chosen is None else chosen
 
 
 def log_level(variable: str = "FLET_LOG_LEVEL") -> int | None:

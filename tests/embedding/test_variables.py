@@ -40,7 +40,8 @@ def upload_url(page: ft.Page) -> None:
 
 def documented() -> set[str]:
     """The variables that the documentation speaks of, in its table and below it."""
-    return set(re.findall(r"`(FLET_[A-Z_]+)`", SETTINGS.read_text()))
+    names = re.findall(r"`(FLET_[A-Z_]+)`", SETTINGS.read_text())
+    return {name for name in names if not name.startswith("FLET_ANYIO_")}
 
 
 def read_by_upstream() -> set[str]:

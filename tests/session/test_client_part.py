@@ -136,6 +136,53 @@ async def test_clients_set_only_what_flets_client_sets() -> None:
 
 
 @pytest.mark.anyio
+async def test_other_clients_may_set_plain_values_and_never_what_is_the_apps() -> None:
+    field, text, todo = ft.TextField(label="label"), ft.Text("text"), Todo([ft.Text("todo")])
+    main = shown(field, text, todo)
+    async with InProcess(main, strict=False) as app, app.connect() as client:
+        await client.see("text")
+        write(client, field, value="typed", read_only=True, disabled=True, data="x", visible=False)
+        write(client, field, label="other", on_change=1, _i=7, _c="Text", key="x", suffix={})
+        write(client, text, value="changed", parent=1, opacity=0.5)
+        write(client, todo, spacing=3, controls=[])
+        page = app.session.page
+        told = page.client_ip
+        write(client, page, client_ip="9.9.9.9", title="mine", views=[], width=321.0)
+        await acted(client)
+        assert (field.value, field.read_only) == ("typed", True)
+        assert (field.disabled, field.data, field.visible, field.key) == (False, None, True, None)
+        assert (field.label, field.on_change, field._c) == ("label", None, "TextField")
+        assert (text.value, text.opacity) == ("changed", 0.5)
+        assert (todo.spacing, len(todo.controls)) == (3, 1)
+        assert (page.client_ip, page.title, len(page.views)) == (told, None, 1)
+        write(client, text, opacity="half")
+        await client.until(lambda: client.closed)
+
+
+@pytest.mark.anyio
+async def test_other_clients_may_use_what_is_disabled_but_not_end_the_session() -> None:
+    heard: list[str] = []
+    button = ft.Button("disabled", disabled=True, on_click=lambda: heard.append("click"))
+    main = shown(button, on_close=lambda: heard.append("close"))
+    async with InProcess(main, strict=False) as app, app.connect() as client:
+        await client.see("ask")
+        client.fire(button._i, "click")
+        client.fire(app.session.page._i, "close")
+        client.fire(app.session.page._i, "disconnect")
+        await acted(client)
+        assert heard == ["click"]
+
+
+def test_no_plain_value_holds_a_control() -> None:
+    for one in MADE_CONTROLS:
+        control = make(one)
+        names = client_part.written_by_client(control, strict=False)
+        assert not names & {"controls", "content", "data", "disabled", "key"}
+        assert not [name for name in names if name.startswith("on_")]
+    assert client_part._plain_values(ft.TextField) >= {"value", "read_only", "multiline"}
+
+
+@pytest.mark.anyio
 async def test_registration_says_only_what_flets_client_says() -> None:
     async with InProcess(shown()) as app, app.connect(register=False) as client:
         client.register(title="mine", data=1, views=[], window={"top": 5.0, "prevent_close": True})

@@ -1,13 +1,17 @@
 """What Flet's own client says of each kind of control: what it writes, and what it may say late.
 
 Kept by the name that the client knows a control by. Read off the compiled client of Flet 1.0.5. A
-client that says more than this is another one, or a hostile one, and is passed over in that.
+client that says more than this is another one, or a hostile one, and is passed over in that, unless
+the app is told not to be strict.
 """
 
 from __future__ import annotations
 
+import sys
+from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
 import flet
 from flet import canvas
@@ -212,21 +216,59 @@ _NOT_DISABLED = _words(
 )
 """Those that the client goes on to serve when they are disabled."""
 
+_SERVER_KNOWS = _words("MultiView Page Window")
+"""Controls of which the client says no more than what it alone knows."""
+
 _NOTHING: frozenset[str] = frozenset()
 
 _INSIDE = _words("C Dialogs Option Overlay ServiceRegistry")
 """Names that Flet does not export."""
 
 
-def written_by_client(control: BaseControl) -> frozenset[str]:
+def written_by_client(control: BaseControl, *, strict: bool = True) -> frozenset[str]:
     """The names of the properties that the client may set in a control.
 
     A control of an app's own, with a client's part of its own, may have set what its class
     declares. A class that only gives one of Flet's more fields has Flet's part: its fields stay
     the app's.
+
+    If not `strict`, all plain values of a control are the client's to set, but for those that
+    say who it is, or whether it may be used.
     """
     control_class: Any = type(control)
-    return _written(control_class, control._c)
+    written = _written(control_class, control._c)
+    if strict or control._c in _SERVER_KNOWS:
+        return written
+    return written | _plain_values(control_class)
+
+
+@lru_cache(maxsize=4096)
+def _plain_values(control_class: Any) -> frozenset[str]:
+    names: set[str] = set()
+    for one in control_class.__mro__:
+        module = vars(sys.modules[one.__module__])
+        for name, hint in vars(one).get("__annotations__", {}).items():
+            if _may(name) and _is_plain(_resolved(hint, module)):
+                names.add(name)
+    return frozenset(names & control_class.__dataclass_fields__.keys())
+
+
+def _resolved(hint: Any, module: dict[str, Any]) -> Any:
+    # One by one: some name what is only there for type checkers.
+    try:
+        return get_type_hints(type("", (), {"__annotations__": {"it": hint}}), module)["it"]
+    except Exception:
+        return Any
+
+
+def _is_plain(hint: Any) -> bool:
+    """Whether no value of this type can hold a control, or a function of the app."""
+    arguments = get_args(hint)
+    if arguments and get_origin(hint) in (Union, UnionType, list):
+        return all(map(_is_plain, arguments))
+    return isinstance(hint, type) and (
+        issubclass(hint, Enum) or hint in (str, bool, int, float, type(None))
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -251,15 +293,17 @@ def is_flets(kind: str) -> bool:
     return hasattr(flet, kind) or hasattr(canvas, kind) or kind in _INSIDE
 
 
-def may_come(control: BaseControl, event: str) -> bool:
+def may_come(control: BaseControl, event: str, *, strict: bool = True) -> bool:
     """Whether the client may send this event of a control, as that is now.
 
     It sends none of what is disabled or hidden, or is in something that is, but for what it says
-    late: that a dialog was closed, that a field has lost the focus.
+    late: that a dialog was closed, that a field has lost the focus. If not `strict`, it may.
     """
     kind = control._c
     if kind == "Page":
         return event not in _ONLY_THE_SERVERS
+    if not strict:
+        return True
     if event in _LATE_OF_ANY or event in _LATE.get(kind, _NOTHING):
         return True
     heeds = kind not in _NOT_DISABLED and is_flets(kind)

@@ -15,13 +15,16 @@ from ..overruns import count_overrun
 from ..render import encode_message
 from ..wire.codes import CloseCode
 from .calls import Calls
+from .client_part import may_come
 from .greeter import Greeter
 from .lifecycle import State
-from .props import apply_props
+from .props import apply_props, believed
 from .screen import NO_CONTROL, PING, Screen, call_frame
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from flet.controls.base_control import BaseControl
 
     from ..limits import Limits
     from ..wire.messages import CallReply, PropertyUpdate, Register
@@ -170,16 +173,21 @@ class Contact:
         """
         control = self.screen.index.get(control_id)
         if control is not None:
+            props = believed(control, props, strict=self.client.strict)
+            self._greeter.overtakes(control, props)
             apply_props(control, props)
             self.screen.heard(control_id, props)
 
     def receive_update(self, message: PropertyUpdate) -> None:
         """The user changed something; a change that fits nothing ends the connection."""
-        self._greeter.overtakes(message)
         try:
             self.apply(message.control_id, message.props)
         except (TypeError, ValueError) as error:
             self.refuse(f"properties that do not fit control {message.control_id}", error)
+
+    def may_come(self, control: BaseControl, event: str) -> bool:
+        """Whether the client may send this event of a control, as that is now."""
+        return may_come(control, event, strict=self.client.strict)
 
     def refuse(self, what: str, error: Exception) -> None:
         """The client sent values that fit no type: log it and close its connection."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flet.controls.exceptions import FletPageDisconnectedException
 from flet.messaging.protocol import MessageAction
@@ -15,13 +15,15 @@ from ..render import encode_message
 from ..wire.codes import CloseCode
 from .crossing import Crossing
 from .journal import Position
-from .props import apply_registration, declared
+from .props import apply_registration, drawn
 from .screen import NO_CONTROL, call_frame
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from ..wire.messages import PropertyUpdate, Register
+    from flet.controls.base_control import BaseControl
+
+    from ..wire.messages import Register
     from ..wire.tokens import ResumeToken
     from .calls import Calls
     from .interfaces import Client
@@ -134,13 +136,12 @@ class Greeter:
                 client.welcome([encode_message(MessageAction.REGISTER_CLIENT, reply)])
             raise
 
-    def overtakes(self, update: PropertyUpdate) -> None:
+    def overtakes(self, control: BaseControl, props: dict[str, Any]) -> None:
         """Note a change by the user that may have crossed an update that was sent again."""
-        crossing, control_id = self._crossing, update.control_id
-        control = self._screen.index.get(control_id)
+        crossing = self._crossing
         # Of the page itself the client only reports what it alone knows, such as its width.
-        if crossing is not None and control is not None and control is not self._screen.page:
-            crossing.note(control_id, declared(control, update.props))
+        if crossing is not None and control is not self._screen.page:
+            crossing.note(control._i, drawn(control, props))
 
     async def _show_views(self, client: Client, welcome: Welcome, crossing: Crossing) -> None:
         try:

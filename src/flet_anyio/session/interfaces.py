@@ -31,6 +31,8 @@ class Client(Protocol):
     user_agent: str
     sync_handlers: SyncHandlers
     renderer: RendererName
+    strict: bool
+    """Whether it may set and say only what Flet's own client does."""
 
     @property
     def page_path(self) -> str:

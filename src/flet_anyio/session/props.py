@@ -6,7 +6,8 @@ import dataclasses
 import sys
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from flet.utils.from_dict import from_dict
 from flet.utils.object_model import patch_dataclass, resolve_actual_type
@@ -18,45 +19,51 @@ if TYPE_CHECKING:
 
     from flet.controls.base_control import BaseControl
 
-__all__ = ["apply_props", "apply_registration", "declared"]
+__all__ = ["apply_props", "apply_registration", "believed", "drawn"]
 
 # A whole number may stand for a fraction: JavaScript clients do not tell them apart.
-_ACCEPTED: dict[Any, tuple[type, ...]] = {
-    str: (str,),
-    bool: (bool,),
-    int: (int, float),
-    float: (int, float),
+_ACCEPTED: dict[Any, frozenset[type]] = {
+    str: frozenset({str}),
+    bool: frozenset({bool}),
+    int: frozenset({int, float}),
+    float: frozenset({int, float}),
+    type(None): frozenset({type(None)}),
 }
 
 
-def apply_props(control: BaseControl, props: dict[str, Any]) -> None:
-    """Set properties of a control to what the client says they are.
+def believed(control: BaseControl, props: dict[str, Any], *, strict: bool) -> dict[str, Any]:
+    """Those of the properties that the client has any business to set.
 
-    Properties that the client has no business to set are passed over: handlers, what holds
-    controls, an app's own data, what the server itself knows of the client, and all that Flet's
-    client never writes.
+    Never are handlers, what holds controls, an app's own data and what the server itself knows
+    of the client. If `strict`, only those are that Flet's client writes.
+    """
+    return _only(props, written_by_client(control, strict=strict))
+
+
+def drawn(control: BaseControl, props: dict[str, Any]) -> dict[str, Any]:
+    """Those of the properties that the control is drawn with."""
+    return _only(props, control.__dataclass_fields__.keys())
+
+
+def apply_registration(page: BaseControl, props: dict[str, Any]) -> None:
+    """Set properties of the page to what a client says that registers.
 
     Raises:
         ValueError: A value is of another type than its property; nothing was set.
     """
-    _apply(control, _only(props, written_by_client(control)))
-
-
-def apply_registration(page: BaseControl, props: dict[str, Any]) -> None:
-    """Set properties of the page to what a client says that registers. See `apply_props`."""
     props = _only(props, REGISTERED)
     window = getattr(page, "window", None)
     if isinstance(props.get("window"), dict) and window is not None:
         props["window"] = _only(props["window"], written_by_client(window))
-    _apply(page, props)
+    apply_props(page, props)
 
 
-def declared(control: BaseControl, props: dict[str, Any]) -> dict[str, Any]:
-    """Those of the properties that are the client's to set, and that the control is drawn with."""
-    return _only(props, written_by_client(control) & control.__dataclass_fields__.keys())
+def apply_props(control: BaseControl, props: dict[str, Any]) -> None:
+    """Set properties that the client was `believed`.
 
-
-def _apply(control: BaseControl, props: dict[str, Any]) -> None:
+    Raises:
+        ValueError: A value is of another type than its property; nothing was set.
+    """
     kind: Any = type(control)
     hints = _hints(kind)
     props = {name: _clients_part(hints.get(name), value) for name, value in props.items()}
@@ -116,8 +123,19 @@ def _check_value(name: str, hint: Any, current: Any, value: Any) -> None:
     elif isinstance(value, list) and (item := _item(hint)) is not None:
         for one in value:
             _try_to_make(name, item, one)
-    elif hint in _ACCEPTED and not _accepts(hint, value):
-        raise ValueError(f"{name} is not of type {hint.__name__}")
+    elif get_origin(hint) is list:
+        if not isinstance(value, list):
+            raise ValueError(f"{name} is not a list")
+        for one in value:
+            _check_plain(name, get_args(hint)[0], one)
+    else:
+        _check_plain(name, hint, value)
+
+
+def _check_plain(name: str, hint: Any, value: Any) -> None:
+    kinds = _plain_kinds(hint)
+    if kinds is not None and not _is_one_of(kinds, value):
+        raise ValueError(f"{name} is not of type {getattr(hint, '__name__', hint)}")
 
 
 def _try_to_make(name: str, kind: Any, value: Any) -> None:
@@ -129,11 +147,22 @@ def _try_to_make(name: str, kind: Any, value: Any) -> None:
         raise ValueError(f"{name} is not of type {kind.__name__}") from error
 
 
-def _accepts(hint: Any, value: Any) -> bool:
+@lru_cache(maxsize=4096)
+def _plain_kinds(hint: Any) -> frozenset[type] | None:
+    """The types that values of this hint may have, or None: it is not for plain values alone."""
+    if get_origin(hint) in (Union, UnionType):
+        parts = [_plain_kinds(part) for part in get_args(hint)]
+        return None if None in parts else frozenset().union(*filter(None, parts))
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return frozenset(type(member.value) for member in hint)
+    return _ACCEPTED.get(hint)
+
+
+def _is_one_of(kinds: frozenset[type], value: Any) -> bool:
     # A bool is an int to isinstance, but no client sends one for a number.
     if isinstance(value, bool):
-        return hint is bool
-    return isinstance(value, _ACCEPTED[hint])
+        return bool in kinds
+    return isinstance(value, tuple(kinds))
 
 
 @lru_cache(maxsize=4096)
@@ -144,7 +173,12 @@ def _hints(kind: Any) -> dict[str, Any]:
         # As in flet: some names are only there for type checkers. What cannot be resolved then
         # is a string, and is not checked.
         hints = {field.name: field.type for field in dataclasses.fields(kind)}
-    return {name: _hashable(resolve_actual_type(hint)) for name, hint in hints.items()}
+    return {name: _hashable(resolve_actual_type(_bare(hint))) for name, hint in hints.items()}
+
+
+def _bare(hint: Any) -> Any:
+    """Without Flet's own rules for it: those are looked at when the control is drawn."""
+    return get_args(hint)[0] if get_origin(hint) is Annotated else hint
 
 
 def _hashable(hint: Any) -> Any:

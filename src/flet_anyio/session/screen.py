@@ -46,7 +46,7 @@ from .arrears import Arrears
 from .crossing import Said
 from .events import ControlIndex
 from .journal import APPLIED, BEGUN, Journal, Position
-from .props import declared
+from .props import drawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -203,7 +203,7 @@ class Screen:
             # What it says of the page, such as its width, is never sent.
             if control is None or control is self.page or self.journal.empty:
                 return
-            props = declared(control, props)
+            props = drawn(control, props)
             self._said.note(control_id, props, self.journal.number)
             if self._arrears is not None:
                 self._arrears.heard(control_id, props)

@@ -27,7 +27,6 @@ from ..wire.messages import CallReply
 from ..wire.tokens import ResumeToken
 from .age import Age
 from .app_run import AppRun
-from .client_part import may_come
 from .contact import Contact
 from .dispatch import Dispatcher, give_up_slot
 from .effects import Scheduler
@@ -589,7 +588,7 @@ class Session:
             # It may just have been removed.
             logger.debug("session %s: no control %d", self.label, message.target)
             return None
-        if not may_come(control, message.name):
+        if not self._contact.may_come(control, message.name):
             logger.debug("session %s: %s of what is out of use", self.label, message.name)
             return None
         return event_turn(self, control, message.name, message.data)

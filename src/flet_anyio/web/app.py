@@ -27,6 +27,7 @@ from ..settings import (
     renderer_setting,
     session_timeout,
     setting,
+    strict_setting,
 )
 from ..transports.asgi import refuse as answer
 from ..wire.codes import CloseCode
@@ -110,6 +111,7 @@ def app(
     debug: bool = False,
     sync_handlers: SyncHandlers = "inline",
     renderer: RendererName | None = None,
+    strict: bool | None = None,
 ) -> FletAsgi:
     """Make an ASGI app that serves `main` to browsers. Run it by any ASGI server, or mount it.
 
@@ -147,6 +149,8 @@ def app(
             loop, or "thread", in worker threads, one at a time for each session.
         renderer: "tracked" draws what was changed; "flet" has flet's differ compare the whole
             page for each update. Default: `FLET_ANYIO_RENDERER`, else "tracked".
+        strict: Whether clients may set and say only what Flet's own does. Switch it off for
+            another one. Default: `FLET_ANYIO_STRICT`, else true.
 
     What is not given comes from the `FLET_*` variable that upstream reads, if it is set.
 
@@ -166,6 +170,7 @@ def app(
         secret_key=setting(secret_key, "FLET_SECRET_KEY", str),
         sync_handlers=sync_handlers_setting(sync_handlers),
         renderer=renderer_setting(renderer),
+        strict=strict_setting(strict),
         allowed_origins=origins,
         limits=limits,
         debug=debug,
