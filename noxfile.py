@@ -7,6 +7,7 @@ results in that directory.
 from __future__ import annotations
 
 import ast
+import json
 import os
 import shutil
 import subprocess
@@ -17,7 +18,9 @@ import nox
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "types", "tests", "tests_no_trio", "tests_lowest", "browser"]
+nox.options.sessions = [
+    *("lint", "types", "audit", "tests", "tests_no_trio", "tests_lowest", "browser"),
+]
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 CODE = ["src", "tests", "examples", "docs", "benchmarks", "noxfile.py"]
@@ -47,6 +50,26 @@ def types(session: nox.Session) -> None:
     """Types, of the tests and examples too."""
     session.install("-e", ".[web,trio,test,test-trio,browser]", *_only("mypy", "nox"))
     session.run("mypy")
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Known weaknesses of what this package runs on, in the newest versions that it allows."""
+    session.install("-e", ".[web,fastapi,trio]", *_only("pip-audit"))
+    report = Path(session.create_tmp(), "audit.json")
+    report.unlink(missing_ok=True)
+    session.run(
+        *("pip-audit", "--skip-editable", "--format", "json", "--output", str(report)),
+        success_codes=[0, 1],
+    )
+    if not report.exists():
+        session.skip("nobody could be asked for what is known")
+    packages = json.loads(report.read_text())["dependencies"]
+    asked = [package for package in packages if "vulns" in package]
+    weak = [f"{one['name']} {v['id']}" for one in asked for v in one["vulns"]]
+    session.log(f"{len(asked)} of {len(packages)} packages are known where was asked")
+    if weak:
+        session.error(f"known weaknesses: {', '.join(weak)}")
 
 
 @nox.session(python=PYTHONS)

@@ -41,7 +41,7 @@ def listen(host: str, port: int, *, write_timeout: float | None = None) -> socke
 def url_of(listener: socket.socket, host: str, place: str = "") -> str:
     """The URL under which a person on this machine reaches what is served at `place`."""
     port = listener.getsockname()[1]
-    if host in ("", "0.0.0.0", "::", "*"):
+    if host in ("", "0.0.0.0", "::", "*"):  # noqa: S104 - nothing is bound here
         host = "127.0.0.1"
     name = f"[{host}]" if ":" in host else host
     return f"http://{name}:{port}{place}/"
