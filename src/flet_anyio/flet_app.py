@@ -192,6 +192,7 @@ class FletApp(Connection):
         link = self._open(transport, server)
         server.enter(self)
         try:
+            await server.turnstile.wait()
             await link.accept(self._mark_browser(link))
             with server.watchdog.watching(link, self._ask):
                 async with anyio.create_task_group() as tasks:
@@ -428,7 +429,9 @@ class FletApp(Connection):
         events = Rate(limits.event_rate, limits.rate_burst)
         updates = Rate(limits.update_rate, limits.rate_burst)
         try:
-            session = await self._register(await self._first_message(link), server)
+            request = await self._first_message(link)
+            await server.turnstile.wait()
+            session = await self._register(request, server)
             registered()
             while True:
                 frame = await link.receive()
@@ -444,6 +447,8 @@ class FletApp(Connection):
             link.close(CloseCode.SERVICE_RESTART, "the server shuts down")
         except TransportClosed as gone:
             logger.debug("connection %s: %s", link.label, gone)
+            # Those who came at once may go at once.
+            await server.turnstile.wait()
             link.cut()
 
     def _ask(self) -> bool:

@@ -26,6 +26,7 @@ from .session.lifecycle import Reason
 from .session.registry import Registry
 from .session.sign_in import SignIns
 from .session.threads import HandlerThreads
+from .turnstile import Turnstile
 from .watchdog import Watchdog
 from .web.uploads.desk import UploadDesk
 from .wire.codes import CloseCode
@@ -91,6 +92,7 @@ class Server(AsyncContextManagerMixin):
         self._connections: set[_Connection] = set()
         self._sessions: set[Session] = set()
         self.admission = Admission(self.limits, self._connections, self._sessions)
+        self.turnstile = Turnstile()
         self._left = anyio.Event()
         self._over = anyio.Event()
         self._lock = threading.Lock()
