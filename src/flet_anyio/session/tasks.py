@@ -202,7 +202,13 @@ class Tasks:
         """Like `call`, but report what it raises, and return None then."""
         if self._threads is None:
             return self.guard(name, where.run, func, *args)
-        return self.guard(name, await self._in_thread(name, where, func, *args))
+        try:
+            outcome = await self._in_thread(name, where, func, *args)
+        except Exception as error:
+            # The machine has no thread left. The next event may find one.
+            self._report(str(name), error)
+            return None
+        return self.guard(name, outcome)
 
     async def until_idle(self) -> None:
         """Wait until no sync code of this session runs in a thread."""
