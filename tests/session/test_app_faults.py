@@ -455,9 +455,9 @@ async def test_code_that_holds_the_loop_is_named_and_others_are_served_afterward
     handler = hold if kind == "sync" else hold_later
     async with visits(on_go(lambda page: handler), limits=Limits(stall_warning=0.05)) as both:
         await both.bad.click("go")
-        await reached(lambda: "held the event loop" in caplog.text)
-        (said,) = [text for text in warnings_of(caplog) if "held the event loop" in text]
-        assert said.startswith(f"session {both.session.label}: on_click (")
+        named = f"session {both.session.label}: on_click ("
+        await reached(lambda: [said for said in warnings_of(caplog) if said.startswith(named)])
+        assert "held the event loop" in caplog.text
         await both.end()
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import anyio
 
-from .refusal import UploadRefused
+from .refusal import SOON, UploadRefused, busy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,8 +31,6 @@ _THREADS = 8
 
 # Directories that are remembered as swept; an app may have one for each user.
 _SWEPT = 1000
-
-_SOON = {"Retry-After": "1"}
 
 
 @dataclass(slots=True)
@@ -184,9 +182,9 @@ class UploadDesk:
         limits = self._limits
         # Who sends too much is told so; that others do is no fault of the client.
         if _reached(account.running, limits.session_uploads):
-            raise UploadRefused(429, "Too many uploads at the same time. Wait.", headers=_SOON)
+            raise UploadRefused(429, "Too many uploads at the same time. Wait.", headers=SOON)
         if _reached(self._all.running, limits.uploads):
-            raise UploadRefused(503, "The server is busy with uploads. Try again.", headers=_SOON)
+            raise busy()
 
     def _check_stored(self, account: _Account, more: int = 0) -> None:
         limits = self._limits
