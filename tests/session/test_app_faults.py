@@ -42,6 +42,11 @@ class OddError(BaseException):
     pass
 
 
+class MuteError(Exception):
+    def __str__(self) -> str:
+        raise OddError
+
+
 # --- two tabs of one server -------------------------------------------------------------------
 
 
@@ -146,13 +151,24 @@ async def stop_as_generators_do() -> None:
     raise GeneratorExit
 
 
+async def fail_without_words() -> None:
+    raise MuteError
+
+
 async def fail_in_a_group() -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(fail_oddly)
         tasks.start_soon(stop_as_generators_do)
 
 
-FAILURES = [cancel_itself, fail, fail_oddly, stop_as_generators_do, fail_in_a_group]
+FAILURES = [
+    cancel_itself,
+    fail,
+    fail_oddly,
+    fail_without_words,
+    stop_as_generators_do,
+    fail_in_a_group,
+]
 
 
 def as_coroutine(failure: Callable[[], Awaitable[None]]) -> Callable[..., Any]:
@@ -627,6 +643,26 @@ async def test_a_task_of_the_loop_that_outlives_its_session_changes_nothing() ->
         with anyio.fail_after(SECONDS):
             await over.wait()
         await both.others_are_served()
+
+
+@pytest.mark.parametrize("error", [OddError, GeneratorExit, SystemExit, LookupError])
+async def test_a_callback_of_the_loop_that_raises_is_nobodys_end(
+    error: type[BaseException], anyio_backend_name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    if anyio_backend_name != "trio":
+        pytest.skip("asyncio's own callbacks")
+
+    def begin(page: ft.Page) -> Callable[..., Any]:
+        def call() -> None:
+            raise error
+
+        return lambda: page.loop.call_soon_threadsafe(call) and None
+
+    async with visits(on_go(begin)) as both:
+        await both.bad.click("go")
+        await reached(lambda: "a callback from another thread failed" in caplog.text)
+        assert both.session.attached
+        await both.end()
 
 
 @contextmanager
