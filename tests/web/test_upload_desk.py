@@ -23,8 +23,17 @@ def grant(session: str = "s", *, server: str = "here", deadline: int = 2000) -> 
     return Grant("upload", "a", deadline, None, server, session)
 
 
-def desk_of(*sessions: str, now: Clock | None = None, remembered: int = 10, **bounds: Any) -> Any:
-    desk = UploadDesk("here", Limits(**bounds), now=now or Clock(), remembered=remembered)
+def desk_of(
+    *sessions: str,
+    now: Clock | None = None,
+    uptime: Clock | None = None,
+    remembered: int = 10,
+    **bounds: Any,
+) -> Any:
+    clock = now or Clock()
+    desk = UploadDesk(
+        "here", Limits(**bounds), now=clock, uptime=uptime or clock, remembered=remembered
+    )
     for session in sessions:
         desk.enter(session)
     return desk
@@ -157,6 +166,24 @@ def test_what_has_expired_is_forgotten() -> None:
     clock.time = 3000.0
     fail(desk, grant("z", server="there", deadline=4000), 1)
     assert remembers(desk) == (0, 0)
+
+
+def test_a_clock_that_is_set_forward_and_back_makes_no_used_grant_good() -> None:
+    clock, uptime = Clock(), Clock()
+    desk = desk_of("s", now=clock, uptime=uptime)
+    mine = grant("s", deadline=2000)
+    store(desk, mine)
+    clock.time += 86400
+    store(desk, grant("s", deadline=100_000))
+    clock.time -= 86400
+    assert refusal(desk, mine).status == 409
+    # Nor does one that is set back have it forgotten too early.
+    clock.time, uptime.time = 1999.0, 5000.0
+    assert refusal(desk, mine).status == 409
+    clock.time = 2000.0
+    store(desk, grant("s", deadline=100_000))
+    assert mine.nonce not in desk._claimed
+    store(desk, grant("s", deadline=10**400))
 
 
 def test_the_quota_of_a_session_is_kept_while_it_lives() -> None:

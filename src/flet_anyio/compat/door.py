@@ -52,5 +52,7 @@ class Door:
 def _call(func: Callable[..., Any], args: tuple[Any, ...]) -> None:
     try:
         func(*args)
-    except (Exception, SystemExit):
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         logger.exception("a callback from another thread failed: %r", func)

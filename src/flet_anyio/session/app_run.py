@@ -67,7 +67,12 @@ class AppRun:
             await run_main(self._tasks, func, (self._page,), update, name=name)
         except FletPageDisconnectedException:
             logger.debug("session %s: %s reached for a client that is away", self._label, name)
-        except Exception as error:
+        except SystemExit:
+            raise
+        except BaseException as error:
+            failure = self._tasks.failure_in(name, error)
+            if failure is None:
+                raise
             # Supervised: it is the app's, is told, and ends nothing else.
-            log_failure(self._label, name, error)
-            self.failure = describe(error, debug=self._debug)
+            log_failure(self._label, name, failure)
+            self.failure = describe(failure, debug=self._debug)

@@ -24,7 +24,9 @@ def text_of(error: BaseException) -> str:
     """What the error says, as text that can be sent, whatever the error's class makes of it."""
     try:
         text = str(error)
-    except (Exception, SystemExit):
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         text = type(error).__name__
     return text.encode("utf-8", "replace").decode("utf-8")
 

@@ -154,10 +154,13 @@ class SignIn:
     async def _exchange(self, code: str) -> Outcome:
         try:
             await self._authorization.request_token(code)
-        except Exception as error:
+        except BaseException as error:
+            failure = self.session.tasks.failure_in("a sign-in", error)
+            if failure is None:
+                raise
             # The provider is another party: what it answers is this sign-in's result. An empty
             # text would say that all went well.
-            return Outcome(text_of(error) or type(error).__name__, inside=True)
+            return Outcome(text_of(failure) or type(failure).__name__, inside=True)
         return Outcome()
 
     async def _come_to_front(self) -> None:

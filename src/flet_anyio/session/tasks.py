@@ -13,6 +13,7 @@ from anyio import get_cancelled_exc_class
 from flet.controls.context import _context_page, _update_behavior_context_var, context
 from flet.controls.exceptions import FletPageDisconnectedException
 
+from ..compat.endings import being_cancelled, ended_from_outside
 from ..compat.library import back_on_the_loop, name_library, off_the_loop
 from ..errors import SessionClosed
 from .dispatch import Slot, current_slot
@@ -36,8 +37,6 @@ __all__ = ["Tasks"]
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-_PASSING = (KeyboardInterrupt, GeneratorExit)
 
 
 class Tasks:
@@ -203,7 +202,13 @@ class Tasks:
         """Like `call`, but report what it raises, and return None then."""
         if self._threads is None:
             return self.guard(name, where.run, func, *args)
-        return self.guard(name, await self._in_thread(name, where, func, *args))
+        try:
+            outcome = await self._in_thread(name, where, func, *args)
+        except Exception as error:
+            # The machine has no thread left. The next event may find one.
+            self._report(str(name), error)
+            return None
+        return self.guard(name, outcome)
 
     async def until_idle(self) -> None:
         """Wait until no sync code of this session runs in a thread."""
@@ -241,30 +246,41 @@ class Tasks:
             await self._watch.steps(name, func(*args))
         except FletPageDisconnectedException:
             logger.debug("%s reached for a client that is away", name)
-        except SystemExit:
-            self._quit()
-        except Exception as error:
-            # Supervised, as above; cancellation is no Exception.
-            self._report(str(name), error)
-        except BaseExceptionGroup as group:
-            self._take_apart(str(name), group)
         except BaseException as error:
-            if isinstance(error, (*_PASSING, get_cancelled_exc_class())):
-                raise
-            self._report(str(name), error)
+            # Supervised, as above.
+            failure = self.failure_in(str(name), error)
+            if failure is not None:
+                self._report(str(name), failure)
 
-    def _take_apart(self, name: str, group: BaseExceptionGroup[Any]) -> None:
-        """Quit for a SystemExit in the group, report failures, and let the rest pass."""
+    def failure_in(self, name: str, error: BaseException) -> BaseException | None:
+        """What of an error, just caught around user code, is a failure of that code.
+
+        Quits for a SystemExit, and raises what ends the task, or the program.
+        """
+        if isinstance(error, BaseExceptionGroup):
+            return self._take_apart(name, error)
+        if isinstance(error, SystemExit):
+            self._quit()
+            return None
+        if isinstance(error, KeyboardInterrupt) or ended_from_outside(error):
+            raise error
+        return error
+
+    def _take_apart(
+        self, name: str, group: BaseExceptionGroup[Any]
+    ) -> BaseExceptionGroup[Any] | None:
         exits, rest = group.split(SystemExit)
         if exits is not None:
             self._quit()
         if rest is None:
-            return
-        passing, failures = rest.split((*_PASSING, get_cancelled_exc_class()))
-        if failures is not None:
-            self._report(name, failures)
+            return None
+        ending = (get_cancelled_exc_class(),) if being_cancelled() else ()
+        passing, failures = rest.split((KeyboardInterrupt, *ending))
         if passing is not None:
+            if failures is not None:
+                self._report(name, failures)
             raise passing
+        return failures
 
     def _callers_context(self) -> Context:
         # What a handler set in its context holds for the tasks and threads it begins, as with

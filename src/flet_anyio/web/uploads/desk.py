@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import heapq
 import logging
+import math
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import anyio
 
-from .refusal import UploadRefused
+from .refusal import SOON, UploadRefused, busy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,8 +32,6 @@ _THREADS = 8
 # Directories that are remembered as swept; an app may have one for each user.
 _SWEPT = 1000
 
-_SOON = {"Retry-After": "1"}
-
 
 @dataclass(slots=True)
 class _Account:
@@ -49,6 +48,22 @@ class _Account:
     used: int = 0
 
 
+class _Used(NamedTuple):
+    """A grant that was used.
+
+    Attributes:
+        expires: When it does, by the clock that nobody sets.
+        deadline: The same by the wall clock.
+        nonce: Which one it is.
+        owner: Whose.
+    """
+
+    expires: int
+    deadline: int
+    nonce: str
+    owner: _Owner
+
+
 class UploadDesk:
     """Admits uploads to one server: each grant once, each session and all within their limits.
 
@@ -59,6 +74,8 @@ class UploadDesk:
         server: Name of the server, as its grants have it.
         limits: The server's.
         now: The wall clock by which grants expire.
+        uptime: A clock that nobody sets. What was used is forgotten once it has expired by both:
+            one that is set forward for a moment and back makes no used grant good again.
         remembered: How many used grants are remembered. Beyond that, the one that expires first
             is forgotten: who has its URL could replace their own file once more, while turning
             uploads away would hit everybody.
@@ -73,11 +90,13 @@ class UploadDesk:
         limits: Limits,
         *,
         now: Callable[[], float] = time.time,
+        uptime: Callable[[], float] = time.monotonic,
         remembered: int = 100_000,
     ) -> None:
         self._server = server
         self._limits = limits
         self._now = now
+        self._uptime = uptime
         self._remembered = remembered
         self.threads = anyio.CapacityLimiter(_THREADS)
         self._swept: set[str] = set()
@@ -85,7 +104,7 @@ class UploadDesk:
         self._accounts: dict[_Owner, _Account] = {}
         self._living: set[_Owner] = set()
         self._claimed: set[str] = set()
-        self._used: list[tuple[float, str, _Owner]] = []  # a heap: who expires first is first
+        self._used: list[_Used] = []  # a heap: who expires first is first
 
     def enter(self, session: str) -> None:
         """A session of this server begins."""
@@ -164,10 +183,9 @@ class UploadDesk:
         # Who sends too much is told so; that others do is no fault of the client.
         if _reached(account.running, limits.session_uploads):
             reason = "Too many uploads at the same time. Wait."
-            raise UploadRefused(429, reason, headers=_SOON, limit="session_uploads")
+            raise UploadRefused(429, reason, headers=SOON, limit="session_uploads")
         if _reached(self._all.running, limits.uploads):
-            reason = "The server is busy with uploads. Try again."
-            raise UploadRefused(503, reason, headers=_SOON, limit="uploads")
+            raise busy(limit="uploads")
 
     def _check_stored(self, account: _Account, more: int = 0) -> None:
         limits = self._limits
@@ -179,19 +197,22 @@ class UploadDesk:
 
     def _remember(self, grant: Grant, owner: _Owner) -> None:
         self._accounts[owner].used += 1
-        heapq.heappush(self._used, (grant.deadline, grant.nonce, owner))
+        # Whole numbers, as deadlines are: no lifetime is too long for them.
+        expires = math.ceil(self._uptime()) + grant.deadline - math.floor(self._now())
+        heapq.heappush(self._used, _Used(expires, grant.deadline, grant.nonce, owner))
         if len(self._used) > self._remembered:
             self._forget_first()
 
     def _forget_expired(self) -> None:
-        while self._used and self._used[0][0] <= self._now():
+        now, uptime = self._now(), self._uptime()
+        while self._used and self._used[0].expires <= uptime and self._used[0].deadline <= now:
             self._forget_first()
 
     def _forget_first(self) -> None:
-        _, nonce, owner = heapq.heappop(self._used)
-        self._claimed.discard(nonce)
-        self._accounts[owner].used -= 1
-        self._settle(owner)
+        used = heapq.heappop(self._used)
+        self._claimed.discard(used.nonce)
+        self._accounts[used.owner].used -= 1
+        self._settle(used.owner)
 
     def _settle(self, owner: _Owner) -> None:
         """Forget the account of a session that can have no upload any more, as far as is known."""

@@ -94,8 +94,9 @@ class FletUpload:
                 be a file or a body that ends early, 403 for a page of another site or a grant
                 that is not ours, 408 for silence, 409 for a used grant, 410 for an expired one
                 or when its session is over, 413 for too many bytes, 429 and 503 for too many
-                uploads, 507 for a full disk. An exception and no answer, so that it cannot be
-                lost in a route that returns nothing. Nothing of the upload is left.
+                uploads, 503 for too many open files, 507 for a full disk. An exception and no
+                answer, so that it cannot be lost in a route that returns nothing. Nothing of the
+                upload is left.
             OSError: The file could not be written; nothing of it is left.
         """
         if not self._origins.allow(request.headers):

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["UploadRefused"]
+__all__ = ["SOON", "UploadRefused", "busy"]
+
+SOON = {"Retry-After": "1"}
+"""Headers of a refusal that will not last."""
 
 
 class UploadRefused(Exception):  # noqa: N818 - an answer to the client, not a fault of the program
@@ -33,3 +36,9 @@ class UploadRefused(Exception):  # noqa: N818 - an answer to the client, not a f
         self.headers = headers
         self.limit = limit
         super().__init__(f"{status}: {reason}")
+
+
+def busy(*, limit: str = "") -> UploadRefused:
+    """The server cannot take another upload now, through no fault of the client."""
+    reason = "The server is busy with uploads. Try again."
+    return UploadRefused(503, reason, headers=SOON, limit=limit)

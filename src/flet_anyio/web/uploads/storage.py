@@ -17,7 +17,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from .refusal import UploadRefused
+from .refusal import UploadRefused, busy
 
 if sys.platform != "win32":
     import fcntl
@@ -60,6 +60,9 @@ _BAD_DESTINATION = {
 # What it says when there is no room: on the disk, for the user, and for one file.
 _NO_ROOM = {errno.ENOSPC: 507, errno.EDQUOT: 507, errno.EFBIG: 413}
 
+# And what the process or the system says that has too many files open: that passes.
+_TOO_MANY_OPEN = {errno.EMFILE, errno.ENFILE}
+
 _AT = os.open in os.supports_dir_fd and hasattr(os, "O_DIRECTORY")
 """Whether files can be named relative to an open folder."""
 
@@ -95,7 +98,7 @@ class PartialFile:
 
         Raises:
             UploadRefused: 400 when the name leads nowhere, out of the directory or to a folder,
-                507 when there is no room.
+                503 when too many files are open, 507 when there is no room.
             OSError: The file cannot be made, for a reason of ours.
         """
         segments = _segments(self._file_name)
@@ -350,12 +353,15 @@ def _bad_destination() -> UploadRefused:
 
 @contextlib.contextmanager
 def _refusals() -> Iterator[None]:
-    """Turn into refusals what the file system says of the name or of the room."""
+    """Turn into refusals what the system says of the name, of the room, or of what is open."""
     try:
         yield
     except OSError as error:
         if error.errno in _BAD_DESTINATION:
             raise _bad_destination() from error
+        if error.errno in _TOO_MANY_OPEN:
+            logger.warning("no file can be opened for an upload: %s", error.strerror)
+            raise busy() from error
         status = _NO_ROOM.get(error.errno or 0)
         if status is None:
             raise
