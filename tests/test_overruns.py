@@ -269,7 +269,9 @@ async def test_events_that_wait_take_no_more_than_so_many_bytes(
         await client.see("slow")
         field = client.find(key="field")
         sizes = [20_000, *[4_000] * 6, 20_000, 1]
-        for size in sizes:
+        client.fire(field, "change", "x" * sizes[0])
+        await reached(lambda: slow.seen)
+        for size in sizes[1:]:
             client.fire(field, "change", "x" * size)
         await reached(lambda: counted("event_bytes"))
         # One runs, one has been taken and waits for it to end, and two are as much as may wait.
