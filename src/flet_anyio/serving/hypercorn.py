@@ -44,12 +44,10 @@ async def serve_sockets(
 
 
 def _backend_serve() -> Callable[..., Awaitable[Any]]:
+    serve: Callable[..., Awaitable[Any]]
     if on_trio():
-        from hypercorn.trio import serve as serve_trio
-
-        guard_hypercorn()
-
-        return serve_trio
-    from hypercorn.asyncio import serve as serve_asyncio
-
-    return serve_asyncio
+        from hypercorn.trio import serve
+    else:
+        from hypercorn.asyncio import serve
+    guard_hypercorn()
+    return serve
