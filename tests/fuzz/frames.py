@@ -10,7 +10,18 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-__all__ = ["BINARY", "CLOSE", "PING", "PONG", "TEXT", "carried", "compressed", "frame", "odd_frame"]
+__all__ = [
+    "BINARY",
+    "CLOSE",
+    "CONTINUATION",
+    "PING",
+    "PONG",
+    "TEXT",
+    "carried",
+    "compressed",
+    "frame",
+    "odd_frame",
+]
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 _RESERVED = (3, 4, 5, 6, 7, 11, 12, 13, 14, 15)
