@@ -7,6 +7,7 @@ import inspect
 import itertools
 import random
 import socket
+import sys
 import tracemalloc
 import zlib
 from contextlib import contextmanager
@@ -163,6 +164,12 @@ def test_text_counts_by_characters(wire: Any, character: str) -> None:
     first, second = messages(server(), data)
     assert first == text
     assert len(second) > LIMIT
+
+
+@pytest.mark.parametrize("limit", [sys.maxsize, 1 << 70])
+def test_a_bound_may_be_as_good_as_none(limit: int) -> None:
+    message = bytes(20 * MIB)
+    assert messages(server(limit), whole(deflated(message))) == [message]
 
 
 def test_frames_that_are_compressed_may_have_others_among_them() -> None:

@@ -420,7 +420,7 @@ class _Inflater:
         # zlib would keep all that comes after the end of its data.
         if not self._room or self._inflate.eof:
             return b""
-        inflated: bytes = self._inflate.decompress(data, self._room)
+        inflated: bytes = self._inflate.decompress(data, min(self._room, sys.maxsize))
         self._room -= len(inflated)
         return inflated
 
