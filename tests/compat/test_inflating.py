@@ -25,6 +25,7 @@ from starlette.websockets import WebSocketDisconnect
 from websockets.client import ClientProtocol
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.protocol import State
+from websockets.sync.client import connect
 from websockets.uri import parse_uri
 from wsproto.extensions import PerMessageDeflate
 
@@ -42,6 +43,7 @@ pytestmark = pytest.mark.anyio
 
 MIB = 1024 * 1024
 LIMIT = 100_000
+LIMITS = Limits(message_bytes=LIMIT)
 CHUNK = 65_536
 """What hypercorn reads at once."""
 RSV1 = 0x40
@@ -230,16 +232,14 @@ def app() -> Any:
     return app
 
 
-async def visited(visit: Any) -> Any:
-    """What comes of a visit to hypercorn, that is not to take much memory."""
+async def visited(visit: Any, limits: Limits = LIMITS) -> Any:
+    """What comes of a visit to hypercorn."""
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
     stop = anyio.Event()
-    config = make_config(Limits(message_bytes=LIMIT))
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(serve_sockets, app(), listener, config, stop)
-        with peak_below(30 * LIMIT):
-            found = await anyio.to_thread.run_sync(visit, port)
+        tasks.start_soon(serve_sockets, app(), listener, make_config(limits), stop)
+        found = await anyio.to_thread.run_sync(visit, port)
         stop.set()
     return found
 
@@ -281,7 +281,9 @@ async def test_any_app_that_is_served_is_guarded(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.slow
 @pytest.mark.usefixtures("hypercorn_runs")
 async def test_a_bomb_closes_its_connection_as_too_large() -> None:
-    assert await visited(partial(goodbye, pinged(BOMB))) == 1009
+    data = pinged(BOMB)
+    with peak_below(30 * LIMIT):
+        assert await visited(partial(goodbye, data)) == 1009
 
 
 @pytest.mark.slow
@@ -289,7 +291,8 @@ async def test_a_bomb_closes_its_connection_as_too_large() -> None:
 async def test_who_goes_on_with_what_is_too_large_takes_no_memory() -> None:
     part = frame(CONTINUATION, bytes(LIMIT), fin=False)
     data = frame(BINARY, bytes(LIMIT), fin=False) + part * 200
-    assert await visited(partial(goodbye, data)) == 1009
+    with peak_below(30 * LIMIT):
+        assert await visited(partial(goodbye, data)) == 1009
 
 
 def send_bomb_over_http2(port: int) -> bytes:
@@ -318,7 +321,22 @@ def send_bomb_over_http2(port: int) -> bytes:
 @pytest.mark.slow
 @pytest.mark.usefixtures("hypercorn_runs")
 async def test_a_bomb_over_http2_does_too() -> None:
-    assert await visited(send_bomb_over_http2) == bytes([0x88, 2]) + (1009).to_bytes(2, "big")
+    with peak_below(30 * LIMIT):
+        last = await visited(send_bomb_over_http2)
+    assert last == bytes([0x88, 2]) + (1009).to_bytes(2, "big")
+
+
+def send_large(port: int) -> str:
+    with connect(f"ws://127.0.0.1:{port}/ws") as websocket:
+        websocket.send(bytes(17 * MIB))
+        return str(websocket.recv(10))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("hypercorn_runs")
+async def test_without_a_limit_there_is_none() -> None:
+    found = await visited(send_large, Limits(message_bytes=None))
+    assert int(found) == 17 * MIB
 
 
 # --- what is counted on -------------------------------------------------------------------------

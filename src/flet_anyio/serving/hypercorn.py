@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from hypercorn.config import Config
@@ -29,8 +30,9 @@ def make_config(limits: Limits) -> Config:
     config = Config()
     config.loglevel = "WARNING"
     config.graceful_timeout = _GRACE
-    if limits.message_bytes is not None:
-        config.websocket_max_message_size = limits.message_bytes
+    # hypercorn has a bound of its own otherwise.
+    bound = limits.message_bytes
+    config.websocket_max_message_size = sys.maxsize if bound is None else bound
     return config
 
 
