@@ -85,6 +85,12 @@ async def handle(websocket: WebSocket) -> None:
     await flet_anyio.FletApp(main=main).handle(websocket)
 
 
+async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+    """The app in one that knows of no lifespan."""
+    assert scope["type"] != "lifespan"
+    await app(scope, receive, send)
+
+
 bare = Starlette(routes=[WebSocketRoute("/ws", handle)])
 mounted = Starlette(routes=[Mount("/", flet_anyio.app(main, limits=_LIMITS))])
 

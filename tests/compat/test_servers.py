@@ -23,6 +23,7 @@ from flet_anyio.compat.servers import guard_hypercorn, stopping, websocket_conne
 from flet_anyio.limits import Limits
 from flet_anyio.serving.hypercorn import make_config, serve_sockets
 from flet_anyio.serving.sockets import listen
+from logged import warnings_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -78,6 +79,35 @@ async def test_hypercorn(app: Any) -> None:
         stop.set()
     assert found == FOUND | {"stopping": True}
     assert closed.rcvd is None
+
+
+def send_anything(port: int) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), 5) as sock:
+        sock.sendall(b"anything")
+        return sock.recv(1024)
+
+
+@pytest.mark.usefixtures("hypercorn_runs")
+async def test_what_fails_in_a_connection_of_hypercorn_ends_no_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from hypercorn.protocol.h11 import H11Protocol
+
+    async def fail(self: Any, event: Any) -> None:
+        raise RuntimeError("failed")
+
+    listener = listen("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    stop = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(serve_sockets, plain(), listener, make_config(Limits()), stop)
+        with monkeypatch.context() as patch:
+            patch.setattr(H11Protocol, "handle", fail)
+            assert await anyio.to_thread.run_sync(send_anything, port) == b""
+        found, _ = await anyio.to_thread.run_sync(visit, port)
+        stop.set()
+    assert found["connection"]
+    assert warnings_of(caplog) == ["a connection failed: RuntimeError('failed')"]
 
 
 @apps

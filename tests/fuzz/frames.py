@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import struct
 import zlib
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-__all__ = ["BINARY", "CLOSE", "PING", "PONG", "TEXT", "carried", "compressed", "frame", "odd_frame"]
+__all__ = [
+    "BINARY",
+    "CLOSE",
+    "CONTINUATION",
+    "PING",
+    "PONG",
+    "TEXT",
+    "carried",
+    "compressed",
+    "frame",
+    "odd_frame",
+]
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 _RESERVED = (3, 4, 5, 6, 7, 11, 12, 13, 14, 15)
@@ -48,11 +60,11 @@ def _masked(payload: bytes, key: bytes) -> bytes:
     return (int.from_bytes(payload, "big") ^ int.from_bytes(keys, "big")).to_bytes(size, "big")
 
 
-def compressed(payload: bytes) -> bytes:
-    """A frame as permessage-deflate has it, with no memory of those before."""
+def _deflated(payload: bytes, flush: int = zlib.Z_SYNC_FLUSH) -> bytes:
+    """As permessage-deflate has it, with no memory of messages before."""
     deflate = zlib.compressobj(wbits=-12)
-    data = deflate.compress(payload) + deflate.flush(zlib.Z_SYNC_FLUSH)
-    return frame(BINARY, data[:-4], rsv=_RSV1)
+    data = deflate.compress(payload) + deflate.flush(flush)
+    return data[:-4] if flush == zlib.Z_SYNC_FLUSH else data
 
 
 # --- good ones ----------------------------------------------------------------------------------
@@ -67,13 +79,19 @@ def _whole(rng: random.Random, payload: bytes) -> bytes:
     return frame(BINARY, payload, key=rng.randbytes(4))
 
 
-def _in_fragments(rng: random.Random, payload: bytes) -> bytes:
+def compressed(rng: random.Random, payload: bytes) -> bytes:
+    """A message that a server must put together and inflate."""
+    data = _deflated(payload)
+    return frame(BINARY, data, rsv=_RSV1) if rng.random() < 0.5 else _in_fragments(rng, data, _RSV1)
+
+
+def _in_fragments(rng: random.Random, payload: bytes, rsv: int = 0) -> bytes:
     places = sorted(rng.randint(0, len(payload)) for _ in range(rng.randint(1, 5)))
     parts = [payload[a:b] for a, b in zip([0, *places], [*places, len(payload)], strict=True)]
     sent = b""
     for number, part in enumerate(parts):
         last = number == len(parts) - 1
-        sent += frame(CONTINUATION if number else BINARY, part, fin=last)
+        sent += frame(CONTINUATION if number else BINARY, part, fin=last, rsv=0 if number else rsv)
         if not last and rng.random() < 0.5:
             sent += frame(rng.choice([PING, PONG]), rng.randbytes(rng.choice([0, 1, 125])))
     return sent
@@ -197,8 +215,20 @@ def _second_part_deflated(rng: random.Random, payload: bytes) -> bytes:
     return frame(BINARY, payload, fin=False) + frame(CONTINUATION, payload, rsv=_RSV1)
 
 
+@cache
+def _zeros(size: int) -> bytes:
+    return _deflated(bytes(size))
+
+
 def _deflated_zeros(rng: random.Random, payload: bytes) -> bytes:
-    return compressed(bytes(rng.choice([1000, 300_000, 1_000_000])))
+    zeros = _zeros(rng.choice([1000, 300_000, 1_000_000, 20_000_000]))
+    sent = _in_fragments(rng, zeros, _RSV1)
+    return sent + frame(BINARY, zeros, rsv=_RSV1) * rng.randint(0, 3) + frame(BINARY, payload)
+
+
+def _deflated_to_an_end(rng: random.Random, payload: bytes) -> bytes:
+    data = _deflated(payload, zlib.Z_FINISH) + rng.choice([b"", b"\0", bytes(1000), payload])
+    return _in_fragments(rng, data, _RSV1) + frame(BINARY, _deflated(payload), rsv=_RSV1)
 
 
 def _too_large(rng: random.Random, payload: bytes) -> bytes:
@@ -224,5 +254,6 @@ _ODD: list[Callable[[random.Random, bytes], bytes]] = [
     _not_deflated,
     _second_part_deflated,
     _deflated_zeros,
+    _deflated_to_an_end,
     _too_large,
 ]

@@ -135,7 +135,7 @@ class Visit:
         if rng.random() < _ODD_FRAMES:
             return odd_frame(rng, message), True
         if self._deflate and rng.random() < 0.5:
-            return compressed(message), False
+            return compressed(rng, message), False
         return carried(rng, message), False
 
     def _messages(self, rng: random.Random) -> tuple[bytes, bool]:

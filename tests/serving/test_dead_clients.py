@@ -91,6 +91,23 @@ def test_a_bad_handshake_ends_no_server(server: str) -> None:
         assert "Traceback" not in program.text
 
 
+@pytest.mark.parametrize(
+    ("served", "app"),
+    [("served_app", "mounted"), ("served_app", "wrapped"), ("bare_app", "app")],
+)
+@pytest.mark.parametrize("server", ["hypercorn-asyncio", "hypercorn-trio"])
+def test_hypercorn_is_guarded_wherever_the_app_is(server: str, served: str, app: str) -> None:
+    with running(server, served=served, app=app) as program:
+        for _ in range(2):
+            with socket.create_connection(program.address, 4) as sock:
+                sock.sendall(BODY_IN_A_HANDSHAKE.encode())
+                assert sock.recv(1024).startswith(b"HTTP/1.1 400")
+                assert sock.recv(1024) == b""
+        with socket.create_connection(program.address, 10) as sock:
+            register(sock, program.url)
+        assert "Traceback" not in program.text
+
+
 def end_and_look(program: Program, data: bytes) -> None:
     """Send this over a connection that registered, end it, and see nothing of it left."""
     with socket.create_connection(program.address, 10) as sock:

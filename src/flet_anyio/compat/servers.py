@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextvars import ContextVar
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, final
 from weakref import WeakKeyDictionary
@@ -48,6 +49,9 @@ _HYPERCORN_STOPS = attrgetter("context.terminated.wait")
 
 _ABNORMAL = 1006
 """What an app is told of a WebSocket that ended without a goodbye (RFC 6455, section 7.4.1)."""
+
+_WIDEST = 4
+"""Bytes of one character in UTF-8, at most."""
 
 _LAYERS = 100
 """Of middleware at most: one that names its own function `send` would be followed for ever."""
@@ -124,6 +128,8 @@ def guard_hypercorn() -> None:
             _guard(f"hypercorn.{module}.tcp_server", "TaskGroup", _GuardedCalls)
     if "hypercorn.protocol.h11" in sys.modules:
         _guard("hypercorn.protocol.h11", "WSStream", _GuardedWebSocket)
+        _guard("hypercorn.protocol.h2", "WSStream", _BoundedWebSocket)
+        _guard("hypercorn.protocol.ws_stream", "PerMessageDeflate", _GuardedDeflate)
 
 
 def _guard(module: str, name: str, guard: type) -> None:
@@ -271,12 +277,57 @@ class _GuardedCalls:
         return hand_over
 
 
-class _GuardedWebSocket:
+_largest: ContextVar[int] = ContextVar("largest", default=16 * 1024 * 1024)
+"""Message of the WebSocket that is being accepted. By default it is hypercorn's own default."""
+
+
+class _BoundedWebSocket:
+    """Mixed into a WebSocket, over any HTTP."""
+
+    config: Config
+    buffer: Any
+    connection: Any
+    stream_id: Any
+    send: Any
+
+    async def _accept(self, message: Any) -> None:
+        """Accept it. What is to inflate its messages is made meanwhile, and learns the bound."""
+        bound = _largest.set(self.config.websocket_max_message_size)
+        try:
+            await super()._accept(message)  # type: ignore[misc]
+        finally:
+            _largest.reset(bound)
+
+    async def _handle_events(self) -> None:
+        """Take what came. After a message that was too large, that is only the peer's goodbye.
+
+        The original holds on to that message, takes one more frame whenever bytes come, and does
+        not get to the goodbye.
+        """
+        if not self._failed:
+            await super()._handle_events()  # type: ignore[misc]
+        if self._failed:
+            await self._see_off()
+
+    @property
+    def _failed(self) -> bool:
+        too_large: bool = self.buffer.length > self.buffer.max_length
+        return too_large
+
+    async def _see_off(self) -> None:
+        from hypercorn.protocol.events import StreamClosed
+        from wsproto.events import CloseConnection
+
+        self.buffer.value = None
+        for event in self.connection.events():
+            if isinstance(event, CloseConnection):
+                await self.send(StreamClosed(stream_id=self.stream_id))
+
+
+class _GuardedWebSocket(_BoundedWebSocket):
     """Mixed into a WebSocket over HTTP/1."""
 
     handshake: Any
-    stream_id: Any
-    send: Any
     closed: bool
     _refused = False
 
@@ -299,6 +350,83 @@ class _GuardedWebSocket:
         """Send, unless the server itself has answered."""
         if not self._refused:
             await super().app_send(message)  # type: ignore[misc]
+
+
+class _GuardedDeflate:
+    """Mixed into the extension that inflates messages.
+
+    The original inflates whatever came at once, a thousandfold, and only then is the message
+    found too large. It also takes a message for one that is not compressed after a ping or pong
+    amid its frames.
+    """
+
+    _decompressor: Any
+    _inbound_compressed: bool | None
+    _inbound_is_compressible: bool | None
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._inflater = _Inflater(_largest.get())
+
+    def frame_inbound_header(self, proto: Any, opcode: Any, rsv: Any, payload_length: int) -> Any:
+        """Look at the beginning of a frame; it may be looked at more than once."""
+        from wsproto.frame_protocol import Opcode
+
+        message = self._inbound_compressed
+        found = super().frame_inbound_header(proto, opcode, rsv, payload_length)  # type: ignore[misc]
+        if opcode.iscontrol():
+            self._inbound_compressed = message
+        elif opcode is not Opcode.CONTINUATION:
+            self._inflater.begin(_WIDEST if opcode is Opcode.TEXT else 1)
+        if self._decompressor is not None:
+            self._decompressor = self._inflater.around(self._decompressor)
+        return found
+
+    def frame_inbound_complete(self, proto: Any, fin: bool) -> Any:
+        """Finish a frame."""
+        message = self._inbound_compressed
+        rest = super().frame_inbound_complete(proto, fin)  # type: ignore[misc]
+        if not self._inbound_is_compressible:
+            self._inbound_compressed = message
+        return rest
+
+
+@final
+class _Inflater:
+    """Stands in for zlib's object: inflates of each message just as much as makes it too large.
+
+    What counts characters finds it so, and has the connection closed as it always does. After
+    that there is nothing to inflate any more.
+    """
+
+    def __init__(self, largest: int) -> None:
+        self._enough = largest + 1
+        self._room = self._enough
+        self._inflate: Any = None
+
+    def around(self, inflate: Any) -> _Inflater:
+        """Use this object of zlib's, if it is one."""
+        if inflate is not self:
+            self._inflate = inflate
+        return self
+
+    def begin(self, width: int) -> None:
+        """A message begins, of characters of so many bytes at most."""
+        if self._room:
+            self._room = self._enough * width
+
+    def decompress(self, data: bytes) -> bytes:
+        """Inflate more of the message."""
+        # zlib would keep all that comes after the end of its data.
+        if not self._room or self._inflate.eof:
+            return b""
+        inflated: bytes = self._inflate.decompress(data, min(self._room, sys.maxsize))
+        self._room -= len(inflated)
+        return inflated
+
+    def flush(self) -> bytes:
+        """Return what is left, and that is nothing: else there is no room for it."""
+        return b""
 
 
 class _GuardedTrioConnection(_GuardedConnection):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from hypercorn.config import Config
@@ -29,8 +30,9 @@ def make_config(limits: Limits) -> Config:
     config = Config()
     config.loglevel = "WARNING"
     config.graceful_timeout = _GRACE
-    if limits.message_bytes is not None:
-        config.websocket_max_message_size = limits.message_bytes
+    # hypercorn has a bound of its own otherwise.
+    bound = limits.message_bytes
+    config.websocket_max_message_size = sys.maxsize if bound is None else bound
     return config
 
 
@@ -44,12 +46,10 @@ async def serve_sockets(
 
 
 def _backend_serve() -> Callable[..., Awaitable[Any]]:
+    serve: Callable[..., Awaitable[Any]]
     if on_trio():
-        from hypercorn.trio import serve as serve_trio
-
-        guard_hypercorn()
-
-        return serve_trio
-    from hypercorn.asyncio import serve as serve_asyncio
-
-    return serve_asyncio
+        from hypercorn.trio import serve
+    else:
+        from hypercorn.asyncio import serve
+    guard_hypercorn()
+    return serve
