@@ -20,7 +20,7 @@ TEST = re.compile(r"`([\w/]+\.py)::(test_\w+)`")
 
 
 @lru_cache
-def tests_in(path: Path) -> set[str]:
+def functions_of(path: Path) -> set[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
     return {node.name for node in ast.walk(tree) if isinstance(node, kinds)}
@@ -31,7 +31,7 @@ def test_a_promise_is_tried(promise: list[str]) -> None:
     named = TEST.findall(promise[-1])
     assert named
     for file, name in named:
-        assert name in tests_in(TESTS / file), f"{file} has no {name}"
+        assert name in functions_of(TESTS / file), f"{file} has no {name}"
 
 
 def test_there_are_promises() -> None:
