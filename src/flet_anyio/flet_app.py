@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import secrets
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 from flet.messaging.connection import Connection
 
 from .admission import Refused
-from .channels import MuxedChannel
+from .channels import Channels
 from .compat.loops import accept_executor, accept_loop, running_loop
 from .errors import PeerError, SessionClosed, TransportClosed
 from .link import Link
@@ -155,8 +154,7 @@ class FletApp(Connection):
         self._session: Session | None = None
         self._registry: Registry | None = None
         self._link: Link | None = None
-        self._channels: dict[int, MuxedChannel] = {}
-        self._early: dict[int, int] = {}
+        self._channels = Channels(self.send_data_channel_frame)
         self._browser = ""
         self.client_ip = ""
         self.user_agent = ""
@@ -317,27 +315,17 @@ class FletApp(Connection):
 
         A client that has opened too many is closed with 1008, and what this returns is, too.
         """
-        channel = self._channels.get(channel_id)
+        channel, link = self._channels.find(channel_id), self._link
         if channel is not None:
             return channel
-        channel = MuxedChannel(
-            channel_id, self.send_data_channel_frame, self.unregister_data_channel
-        )
-        if self._has_room_for_channels():
-            self._channels[channel_id] = channel
-        else:
-            channel.close()
-        return channel
-
-    def _has_room_for_channels(self) -> bool:
-        link = self._link
+        channel = self._channels.open(channel_id)
         most = link.limits.data_channels if link is not None else None
-        if link is None or most is None or len(self._channels) < most:
-            return True
-        text = "connection %s: closed, it has %d data channels"
-        overrun(logger, "data_channels", text, link.label, most)
-        link.close(CloseCode.POLICY_VIOLATION, "too many data channels")
-        return False
+        if link is not None and most is not None and len(self._channels) > most:
+            channel.close()
+            text = "connection %s: closed, it has %d data channels"
+            overrun(logger, "data_channels", text, link.label, most)
+            link.close(CloseCode.POLICY_VIOLATION, "too many data channels")
+        return channel
 
     def send_data_channel_frame(self, channel_id: int, payload: bytes) -> None:
         """Send bytes on a data channel. May be called from any thread.
@@ -349,7 +337,7 @@ class FletApp(Connection):
 
     def unregister_data_channel(self, channel_id: int) -> None:
         """Forget a channel; frames for it are dropped."""
-        self._channels.pop(channel_id, None)
+        self._channels.forget(channel_id)
 
     # --- what its session uses: see `session.Client` ------------------------------------------
 
@@ -371,10 +359,7 @@ class FletApp(Connection):
     def continue_channels(self, before: object) -> None:
         """The client's page stays as it is: its channels go on over this connection."""
         if isinstance(before, FletApp) and before is not self:
-            for channel_id, channel in before._channels.items():
-                channel.carry(self.send_data_channel_frame, self.unregister_data_channel)
-                self._channels[channel_id] = channel
-            before._channels = {}
+            self._channels.continue_those_of(before._channels)
 
     def hold(self) -> None:
         """Keep back what is sent from now on."""
@@ -425,22 +410,13 @@ class FletApp(Connection):
 
     async def _read(self, link: Link, server: Server, registered: Callable[[], None]) -> None:
         """Act on what the client sends, until it is gone or breaks the protocol."""
-        limits = link.limits
-        events = Rate(limits.event_rate, limits.rate_burst)
-        updates = Rate(limits.update_rate, limits.rate_burst)
         try:
-            request = await self._first_message(link)
-            await server.turnstile.wait()
-            session = await self._register(request, server)
+            session = await self._enter(link, server)
             registered()
+            pace = _Pace(link.limits)
             while True:
-                frame = await link.receive()
-                message = _decode(frame, limits)
-                if isinstance(message, ControlEvent) and not events.take():
-                    raise _too_often("events", "event_rate")
-                if isinstance(message, PropertyUpdate) and not updates.take():
-                    raise _too_often("changes of properties", "update_rate")
-                await self._act(session, message, len(frame))
+                # Nothing of a message is kept while the next one is waited for: it may be large.
+                await self._act(session, pace, await link.receive())
         except PeerError as error:
             link.fail(error)
         except SessionClosed:
@@ -454,6 +430,11 @@ class FletApp(Connection):
     def _ask(self) -> bool:
         return self._session is not None and self._session.ask(self)
 
+    async def _enter(self, link: Link, server: Server) -> Session:
+        request = await self._first_message(link)
+        await server.turnstile.wait()
+        return await self._register(request, server)
+
     @staticmethod
     async def _first_message(link: Link) -> Register:
         timeout = link.limits.register_timeout
@@ -465,50 +446,23 @@ class FletApp(Connection):
         reason = f"no registration within {timeout} s"
         raise PeerError(CloseCode.POLICY_VIOLATION, reason, limit="register_timeout")
 
-    async def _act(self, session: Session, message: ClientMessage | DataPacket, size: int) -> None:
+    async def _act(self, session: Session, pace: _Pace, frame: bytes | str) -> None:
+        message = _decode(frame, pace.limits)
+        pace.check(message)
         if session.connection is not self:
             return  # another connection took over, or the session ends
         session.token.confirm()
         match message:
             case ControlEvent():
-                await session.receive_event(message, size)
+                await session.receive_event(message, len(frame))
             case PropertyUpdate():
-                await session.receive_update(message, size)
+                await session.receive_update(message, len(frame))
             case CallReply():
                 session.receive_reply(message)
             case DataPacket():
-                await self._receive_data(session, message)
+                await self._channels.receive(session, message)
             case Register():
                 raise PeerError(CloseCode.PROTOCOL_ERROR, "a second registration")
-
-    async def _receive_data(self, session: Session, packet: DataPacket) -> None:
-        """Hand over bytes at once, or, for a channel that is yet to be opened, in their turn.
-
-        The client may write as soon as it has opened a channel, while the event that says so
-        still waits for its handler. Later bytes must not overtake those.
-        """
-        channel_id = packet.channel_id
-        if channel_id in self._channels and channel_id not in self._early:
-            self._deliver(session, packet)
-            return
-        self._early[channel_id] = self._early.get(channel_id, 0) + 1
-        deliver = partial(self._deliver_early, session, packet)
-        await session.receive_in_turn(deliver, len(packet.payload))
-
-    def _deliver_early(self, session: Session, packet: DataPacket) -> None:
-        self._early[packet.channel_id] -= 1
-        if not self._early[packet.channel_id]:
-            del self._early[packet.channel_id]
-        self._deliver(session, packet)
-
-    def _deliver(self, session: Session, packet: DataPacket) -> None:
-        channel = self._channels.get(packet.channel_id)
-        if channel is None:
-            logger.debug("session %s: no data channel %d", session.label, packet.channel_id)
-            return
-        # Its handler is user code, and belongs to the session.
-        receive = session.tasks.fresh_context().run
-        session.tasks.guard("a data channel", receive, channel.receive, packet.payload)
 
     async def _register(self, request: Register, server: Server) -> Session:
         registry = server.registry(self.page_name, self._main)
@@ -554,6 +508,28 @@ def _decode(frame: bytes | str, limits: Limits) -> ClientMessage | DataPacket:
     if isinstance(packet, DataPacket):
         return packet
     return decode_message(packet.body, items=limits.message_items, depth=limits.message_depth)
+
+
+class _Pace:
+    """How often a client may do what costs something."""
+
+    __slots__ = ("_events", "_updates", "limits")
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._events = Rate(limits.event_rate, limits.rate_burst)
+        self._updates = Rate(limits.update_rate, limits.rate_burst)
+
+    def check(self, message: ClientMessage | DataPacket) -> None:
+        """Count a message.
+
+        Raises:
+            PeerError: It is one too many.
+        """
+        if isinstance(message, ControlEvent) and not self._events.take():
+            raise _too_often("events", "event_rate")
+        if isinstance(message, PropertyUpdate) and not self._updates.take():
+            raise _too_often("changes of properties", "update_rate")
 
 
 def _too_often(what: str, limit: str) -> PeerError:

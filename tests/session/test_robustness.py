@@ -15,6 +15,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 import flet as ft
+import msgpack
 import pytest
 from anyio.lowlevel import checkpoint
 from flet.messaging.protocol import MessageAction
@@ -368,6 +369,17 @@ async def test_a_session_that_waits_keeps_nothing_of_its_dead_connection() -> No
         gc.collect()
         assert there() is None
         assert app.session.open
+
+
+async def test_a_connection_that_waits_keeps_nothing_of_the_last_message() -> None:
+    async with InProcess(counter) as app, app.connect() as client:
+        await client.see("0")
+        frame = b"".join([b"\0", msgpack.packb([4, {"id": 1, "props": {"data": "x" * 10_000}}])])
+        client.transport.client_send(frame)
+        # Nothing refers to it but this function, and the call that counts.
+        await reached(lambda: sys.getrefcount(frame) <= 2)
+        await client.click("+")
+        await client.see("1")
 
 
 async def test_who_subscribes_after_the_end_is_not_kept() -> None:

@@ -6,6 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from .handlers import call_name
 
@@ -34,7 +35,7 @@ class Scheduler:
         # In the order asked for, each control once: a dict, as a set would shuffle them.
         self._updates: dict[BaseControl, None] = {}
         self._effects: list[tuple[EffectHook, bool]] = []
-        self._wanted = anyio.Event()
+        self._wanted: anyio.Event | None = None
         self._started = False
 
     def start(self) -> None:
@@ -65,12 +66,16 @@ class Scheduler:
 
     def _add(self, add: Callable[[Any], Any], item: Any) -> None:
         add(item)
-        self._wanted.set()
+        if self._wanted is not None:
+            self._wanted.set()
 
     async def _run(self) -> None:
         while True:
-            await self._wanted.wait()
-            self._wanted = anyio.Event()
+            if self._updates or self._effects:
+                await checkpoint()
+            else:
+                self._wanted = anyio.Event()
+                await self._wanted.wait()
             self.run_batch()
 
     def run_batch(self) -> None:
