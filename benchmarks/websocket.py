@@ -7,6 +7,7 @@ import os
 import socket
 import struct
 import zlib
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -73,11 +74,16 @@ class WebSocket:
             raise ConnectionError("the server closed the connection")
         self._buffer += data
 
+    def _reply(self, data: bytes) -> None:
+        """Send what was asked for. If the connection is over, reading tells why."""
+        with suppress(ConnectionError):
+            self.send(data)
+
     def _frames(self) -> Iterator[bytes]:
         while (first := _split(self._buffer)) is not None:
             opcode, compressed, payload, self._buffer = first
             if opcode == _PING:
-                self.send(frame(payload, _PONG))
+                self._reply(frame(payload, _PONG))
             elif opcode == _CLOSE:
                 raise Goodbye(int.from_bytes(payload[:2], "big"))
             elif opcode in _CONTENT:

@@ -115,7 +115,7 @@ class Client(WebSocket):
         """Answer a call as the client does when there is no such control."""
         error = f"Calling {call['name']} method of inexistent control: {call['control_id']}"
         ids = {name: call[name] for name in ("control_id", "call_id")}
-        self.send(message(REPLY, {**ids, "result": None, "error": error}))
+        self._reply(message(REPLY, {**ids, "result": None, "error": error}))
 
     def _find(self, value: Any) -> None:
         if isinstance(value, dict):

@@ -76,8 +76,9 @@ class _Attacked:
 
 
 def ours(limits: dict[str, Any], upload_dir: str | None) -> Any:
-    """The app by this project, with `/-/end`, which ends the sessions whose clients have gone."""
-    from starlette.responses import PlainTextResponse
+    """The app by this project. `/-/end` ends sessions without a client, `/-/state` counts."""
+    from anyio import get_running_tasks
+    from starlette.responses import JSONResponse, PlainTextResponse
     from starlette.routing import Route
 
     import flet_anyio
@@ -95,5 +96,10 @@ def ours(limits: dict[str, Any], upload_dir: str | None) -> Any:
             session.close(Reason.CLOSED_BY_APP)
         return PlainTextResponse(str(len(gone)))
 
-    app.router.routes[:0] = [Route("/-/end", end)]
+    async def state(request: Request) -> JSONResponse:
+        server = app.site.current_server
+        sessions = server.sessions if server is not None else []
+        return JSONResponse({"sessions": len(sessions), "tasks": len(get_running_tasks())})
+
+    app.router.routes[:0] = [Route("/-/end", end), Route("/-/state", state)]
     return app

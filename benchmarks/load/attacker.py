@@ -1,4 +1,4 @@
-"""One attack: `python -m benchmarks.load.attacker NAME URL NUMBER SECONDS`.
+"""One attack: `python -m benchmarks.load.attacker NAME URL NUMBER SECONDS [MOST]`.
 
 Says "ready", begins when it is told to by a line, and then prints what became of it, and the
 seconds of CPU that it used, as JSON. It gives way to the clients that are measured, which share
@@ -19,7 +19,7 @@ _GIVES_WAY = 10
 
 
 def main() -> None:
-    name, url, number, seconds = sys.argv[1:]
+    name, url, number, seconds, *most = sys.argv[1:]
     os.nice(_GIVES_WAY)
     allow_files()
     attack = next(attack for attack in ATTACKS if attack.name == name)
@@ -31,7 +31,8 @@ def main() -> None:
         sys.stdin.readline()
         used = time.process_time()
 
-    counts = attack.run(Target(url, int(number), float(seconds), ready=ready))
+    bound = int(most[0]) if most else None
+    counts = attack.run(Target(url, int(number), float(seconds), bound, ready=ready))
     said = {what: count for what, count in counts.items() if count}
     print(json.dumps({**said, "cpu": time.process_time() - used}), flush=True)
 

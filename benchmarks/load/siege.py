@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
-import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
 from benchmarks.wire import Client
 
 from .addresses import healthy
+from .attacking import attacking
 from .clicking import Clicks, Population, percentile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from benchmarks.servers import Server
@@ -105,17 +102,15 @@ class Siege:
         server = self._server
         sockets, memory, logged = server.sockets(), server.memory(), self._log.stat().st_size
         server.forget_most_memory()
-        with _attacking(attack, server.url, seconds) as process:
+        with attacking(attack.name, server.url, attack.number, seconds) as attackers:
             work = _Work(server)
-            _say(process)
+            attackers.begin()
             clicks = self._healthy.click(
-                _RATE, min(1, seconds), goes_on=lambda: process.poll() is None
+                _RATE, min(1, seconds), goes_on=lambda: not attackers.over(0)
             )
             measured = _measured(clicks, work)
-            assert process.stdout is not None
-            said = json.loads(process.stdout.readline() or '{"IT BROKE": 1, "cpu": 0}')
-        measured.load += said.pop("cpu") / clicks.seconds
-        measured.counts = said
+            measured.counts = attackers.counts()
+        measured.load += attackers.cpu / clicks.seconds
         measured.memory = (server.most_memory() - memory) / 1024**2
         self._recover(measured, sockets)
         text = self._log.read_text(errors="replace")[logged:]
@@ -178,28 +173,3 @@ def _measured(clicks: Clicks, work: _Work) -> Measured:
         late=percentile(clicks.late, 0.99),
         seconds=clicks.seconds,
     )
-
-
-@contextmanager
-def _attacking(attack: Attack, url: str, seconds: float) -> Iterator[subprocess.Popen[Any]]:
-    """Run an attack that is ready to begin."""
-    command = [sys.executable, "-m", "benchmarks.load.attacker", attack.name, url]
-    with subprocess.Popen(
-        [*command, str(attack.number), str(seconds)],
-        text=True,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            if process.stdout.readline() != "ready\n":
-                raise RuntimeError(f"{attack.name} could not be prepared")
-            yield process
-        finally:
-            process.kill()
-
-
-def _say(process: subprocess.Popen[Any]) -> None:
-    assert process.stdin is not None
-    process.stdin.write("go\n")
-    process.stdin.flush()

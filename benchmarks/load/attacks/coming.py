@@ -68,8 +68,8 @@ def forged_tokens(target: Target) -> Counter[str]:
             return "GOT A SESSION OF OTHERS" if theirs else "got one of its own"
 
     try:
-        most, target.number = target.number, min(_FORGERS, target.number)
-        return visits(target, visit, most=most)
+        target.most, target.number = target.most or target.number, min(_FORGERS, target.number)
+        return visits(target, visit)
     finally:
         owner.sock.close()
 

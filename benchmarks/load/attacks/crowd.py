@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import threading
 import time
 from collections import Counter
@@ -29,11 +30,15 @@ def _nothing() -> None:
 
 @dataclass
 class Target:
-    """Whom to attack, how long, and by how many; `ready` is called before the attack begins."""
+    """Whom to attack, how long, and by how many; `ready` is called before the attack begins.
+
+    With `most`, visitors come so often in all, and each who floods stops after so many messages.
+    """
 
     url: str
     number: int
     seconds: float
+    most: int | None = None
     source: str = ATTACKER
     ready: Callable[[], None] = _nothing
     end: float = 0
@@ -86,6 +91,28 @@ class Crowd:
         """Close all of them."""
         while self._socks:
             self._socks.pop().close()
+
+    def held(self, seconds: float) -> int:
+        """Wait so long for the server to end all of them. Return how many it still holds.
+
+        Nothing is read for that.
+        """
+        held = {sock.fileno() for sock in self._socks}
+        poll = select.poll()
+        for descriptor in held:
+            poll.register(descriptor, select.POLLRDHUP)
+        end = time.monotonic() + seconds
+        while held and (over := poll.poll(max(0, end - time.monotonic()) * 1e3)):
+            for descriptor, _ in over:
+                poll.unregister(descriptor)
+                held.remove(descriptor)
+        return len(held)
+
+    def listen(self, clients: Iterable[Client]) -> None:
+        """Count what the server has told each by now."""
+        for client in clients:
+            client.sock.setblocking(False)
+            self.counts[outcome(client)] += 1
 
     def connect(self, number: int, *, buffer: int = 0) -> list[socket.socket]:
         """Connect all at once."""
@@ -155,7 +182,7 @@ class Crowd:
         return False
 
 
-def visits(target: Target, visit: Callable[[int], str], *, most: int | None = None) -> Counter[str]:
+def visits(target: Target, visit: Callable[[int], str]) -> Counter[str]:
     """Have `number` visitors come again and again, until time is over, or `most` times in all.
 
     `visit` gets the number of the visit, and returns what became of it.
@@ -168,7 +195,7 @@ def visits(target: Target, visit: Callable[[int], str], *, most: int | None = No
         nonlocal begun
         while target.left:
             with lock:
-                if begun == most:
+                if begun == target.most:
                     return
                 number, begun = begun, begun + 1
             what = _tried(visit, number)
@@ -200,7 +227,7 @@ def outcome(client: Client) -> str:
     try:
         while True:
             client.take()
-    except TimeoutError:
+    except (TimeoutError, BlockingIOError):
         return "left open"
     except Goodbye as goodbye:
         return f"closed with {goodbye.code}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import selectors
 import time
 from collections import Counter
@@ -9,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from benchmarks.websocket import read_head
+from benchmarks.websocket import Goodbye, read_head
 from benchmarks.wire import Client, event, property_update
 
 from .crowd import visits
@@ -47,6 +48,7 @@ def _flood(
 ) -> Counter[str]:
     counts: Counter[str] = Counter()
     clients = [_Flooding(target, make, answers=answers) for _ in range(target.number)]
+    most = math.inf if target.most is None else target.most
     target.begin()
     with selectors.DefaultSelector() as selector:
         for client in clients:
@@ -59,12 +61,19 @@ def _flood(
                     if ready & selectors.EVENT_WRITE:
                         key.data.pour()
                 except OSError as error:
-                    counts[str(error)] += 1
+                    counts[_end(error)] += 1
                     selector.unregister(key.data.sock)
+                else:
+                    if key.data.sent >= most:
+                        selector.unregister(key.data.sock)
     for client in clients:
         counts["sent"] += client.sent
         client.sock.close()
     return counts
+
+
+def _end(error: OSError) -> str:
+    return f"closed with {error.code}" if isinstance(error, Goodbye) else "cut"
 
 
 class _Flooding(Client):

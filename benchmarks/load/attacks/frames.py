@@ -15,7 +15,7 @@ from .crowd import outcome, visits
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from benchmarks.wire import Client
 
@@ -37,6 +37,7 @@ _DEEP = 100_000
 _STILL_READ = 500
 _COMPRESSED = 0xC0
 _UNFINISHED = 0x00
+_FLUSHED = b"\0\0\xff\xff"
 _REPLAYS = 50
 
 
@@ -79,11 +80,10 @@ def nested_frames(target: Target) -> Counter[str]:
     def visit(number: int) -> str:
         client = target.client().ready()
         with client.sock:
-            field, plus = client.ids["field"], client.ids["plus"]
             for value in (deep, wide):
-                client.send(property_update(field, value=value, data=value, label=value))
-                client.send(event(plus, "click", value))
-            client.send(deepest)
+                client.send(event(client.ids["plus"], "click", value))
+            unfit = property_update(client.ids["field"], value=deep, data=wide)
+            client.send(unfit if number % 2 else deepest)
             return outcome(client)
 
     return visits(target, visit)
@@ -92,19 +92,22 @@ def nested_frames(target: Target) -> Counter[str]:
 def compression_bombs(target: Target) -> Counter[str]:
     """Send compressed messages that are far larger than the server takes."""
     bomb = frame(_deflated(bytes(_MIB), _BOMB // _MIB), bits=_COMPRESSED)
-    return _thrown(target, bomb, times=1)
+    return _thrown(target, lambda client: bomb, times=1)
 
 
 def compressed_events(target: Target) -> Counter[str]:
     """Send compressed events with data that are just small enough to be taken."""
-    client = target.client().ready()
-    with client.sock:
+    data = _deflated(bytes(_JUST_WITHIN), 1)
+
+    def make(client: Client) -> bytes:
         body = {"target": client.ids["plus"], "name": "click", "data": bytes(_JUST_WITHIN)}
-        plain = b"\0" + msgpack.packb([3, body])
-    return _thrown(target, frame(_deflated(plain, 1), bits=_COMPRESSED), times=5)
+        head = (b"\0" + msgpack.packb([3, body])).removesuffix(body["data"])
+        return frame(_deflated(head, 1) + _FLUSHED + data, bits=_COMPRESSED)
+
+    return _thrown(target, make, times=5)
 
 
-def _thrown(target: Target, data: bytes, *, times: int) -> Counter[str]:
+def _thrown(target: Target, make: Callable[[Client], bytes], *, times: int) -> Counter[str]:
     target.begin()
 
     def visit(number: int) -> str:
@@ -112,13 +115,13 @@ def _thrown(target: Target, data: bytes, *, times: int) -> Counter[str]:
         with client.sock:
             if not client.deflates:
                 return "not compressed: the server does not do it"
+            data = make(client)
             for _ in range(times):
                 client.send(data)
             if times == 1:
                 return outcome(client)
-            taken = 0
-            while taken < times:
-                taken += client.take()
+            while client.shown != str(times):
+                client.take()
             return f"{times} taken"
 
     return visits(target, visit)
@@ -128,7 +131,7 @@ def _deflated(data: bytes, times: int) -> bytes:
     """The payload of a compressed message (RFC 7692, section 7.2.1)."""
     deflate = zlib.compressobj(9, wbits=-15)
     parts = [deflate.compress(data) for _ in range(times)]
-    return b"".join([*parts, deflate.flush(zlib.Z_SYNC_FLUSH)]).removesuffix(b"\0\0\xff\xff")
+    return b"".join([*parts, deflate.flush(zlib.Z_SYNC_FLUSH)]).removesuffix(_FLUSHED)
 
 
 def replayed_frames(target: Target) -> Counter[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from itertools import cycle, repeat
+from itertools import count, repeat
 from typing import TYPE_CHECKING
 
 from benchmarks.websocket import frame, handshake
@@ -33,15 +33,16 @@ def slowloris(target: Target) -> Counter[str]:
         requesting = crowd.connect(target.number // 2)
         request = handshake(target.url)[:-3]
         crowd.each(requesting, lambda sock: sock.sendall(request[:-60]))
-        registering = [s for s, _ in crowd.shake_hands(target.number - len(requesting))]
         rest = registration()[:-1]
-        crowd.each(registering, lambda sock: sock.sendall(rest[:-60]))
+        opened = crowd.shake_hands(target.number - len(requesting))
+        registering = crowd.register(opened, repeat(rest[:-60]))
         for place in range(60, 0, -1):
             time.sleep(min(_PAUSE, target.left))
             if not target.left:
                 break
             _trickle(crowd, requesting, request[-place:][:1])
-            _trickle(crowd, registering, rest[-place:][:1])
+            _trickle(crowd, [client.sock for client in registering], rest[-place:][:1])
+        crowd.listen(registering)
         return crowd.counts
 
 
@@ -53,12 +54,12 @@ def never_register(target: Target) -> Counter[str]:
     """Open WebSockets, and say nothing; some ping, to look alive."""
     target.begin()
     with Crowd(target) as crowd:
-        opened = [sock for sock, _ in crowd.shake_hands(target.number)]
+        opened = crowd.register(crowd.shake_hands(target.number), repeat(b""))
         crowd.counts["opened"] += len(opened)
         ping = frame(b"here", 9)
-        while target.left:
-            crowd.each(opened[::5], lambda sock: sock.sendall(ping), "pings")
-            time.sleep(min(_PAUSE, target.left))
+        while target.left and crowd.held(min(_PAUSE, target.left)):
+            crowd.each_client(opened[::5], lambda client: client.send(ping), "pings")
+        crowd.listen(opened)
         return crowd.counts
 
 
@@ -69,7 +70,7 @@ def half_open(target: Target) -> Counter[str]:
         opened = crowd.shake_hands(target.number, buffer=_SMALL)
         registered = crowd.register(opened, repeat(registration("/attack")))
         crowd.counts["registered"] += len(registered)
-        time.sleep(target.left)
+        crowd.counts["still held"] += crowd.held(target.left)
         return crowd.counts
 
 
@@ -81,14 +82,14 @@ def never_read(target: Target) -> Counter[str]:
         made = crowd.each_client(made, lambda client: client.ready())
         target.begin()
         crowd.each_client(made, lambda client: client.send(event(client.ids["join"])))
-        for turn, client in enumerate(cycle(made)):
-            if not target.left:
+        for turn in count():
+            if not target.left or not made:
                 break
-            key = "much" if turn % 20 else "say"
-            _click(crowd, client, key)
+            made = made[1:] + _clicked(crowd, made[0], "much" if turn % 20 else "say")
             time.sleep(1 / _CLICKS_PER_SECOND)
+        crowd.counts["still held"] += crowd.held(0)
         return crowd.counts
 
 
-def _click(crowd: Crowd, client: Client, key: str) -> None:
-    crowd.each_client([client], lambda client: client.send(event(client.ids[key])), key)
+def _clicked(crowd: Crowd, client: Client, key: str) -> list[Client]:
+    return crowd.each_client([client], lambda client: client.send(event(client.ids[key])), key)
