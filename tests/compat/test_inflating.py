@@ -8,9 +8,10 @@ import itertools
 import random
 import socket
 import sys
+import threading
 import tracemalloc
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ import h2.config
 import h2.connection
 import h2.events
 import pytest
+import uvicorn
 from fastapi import FastAPI, WebSocket
 from hypercorn.protocol import ws_stream
 from starlette.websockets import WebSocketDisconnect
@@ -337,6 +339,33 @@ def send_large(port: int) -> str:
 async def test_without_a_limit_there_is_none() -> None:
     found = await visited(send_large, Limits(message_bytes=None))
     assert int(found) == 17 * MIB
+
+
+# --- uvicorn ------------------------------------------------------------------------------------
+
+unbounded = pytest.mark.xfail(strict=True, reason="uvicorn inflates all that came, with wsproto")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "protocol",
+    ["websockets", "websockets-sansio", pytest.param("wsproto", marks=unbounded)],
+)
+@pytest.mark.filterwarnings("ignore")  # the first is on its way out
+def test_uvicorn_bounds_messages_itself(protocol: Any) -> None:
+    listener = listen("127.0.0.1", 0)
+    config = uvicorn.Config(app(), ws=protocol, log_level="critical", ws_max_size=LIMIT)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listener],))
+    data = whole(BOMB)
+    thread.start()
+    try:
+        # It may reset the connection with its goodbye on the way.
+        with peak_below(50 * LIMIT), suppress(ConnectionError):
+            assert goodbye(data, listener.getsockname()[1]) == 1009
+    finally:
+        server.should_exit = True
+        thread.join(10)
 
 
 # --- what is counted on -------------------------------------------------------------------------

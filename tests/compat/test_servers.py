@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 import threading
 from typing import Any
 
@@ -23,6 +24,7 @@ from flet_anyio.compat.servers import guard_hypercorn, stopping, websocket_conne
 from flet_anyio.limits import Limits
 from flet_anyio.serving.hypercorn import make_config, serve_sockets
 from flet_anyio.serving.sockets import listen
+from fuzz.frames import BINARY, frame
 from logged import warnings_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -108,6 +110,67 @@ async def test_what_fails_in_a_connection_of_hypercorn_ends_no_other(
         stop.set()
     assert found["connection"]
     assert warnings_of(caplog) == ["a connection failed: RuntimeError('failed')"]
+
+
+def shake_hands(sock: socket.socket, body: bytes = b"") -> None:
+    length = f"Content-Length: {len(body)}\r\n" if body else ""
+    sock.sendall(
+        b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        + length.encode()
+        + b"\r\n"
+        + body
+    )
+
+
+def spoil_handshake(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), 5) as sock:
+        shake_hands(sock, b"body")
+        while sock.recv(1024):
+            pass
+
+
+def send_and_vanish(port: int) -> None:
+    """Send more frames than wait for an app, read some of what it sends, and be gone."""
+    with socket.create_connection(("127.0.0.1", port), 5) as sock:
+        shake_hands(sock)
+        sock.sendall(frame(BINARY, b"") * 100)
+        for _ in range(100):
+            sock.recv(10_000)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+async def listens(receive: Any, send: Any) -> None:
+    """Begin nothing, and wait for the end."""
+    assert (await receive())["type"] == "websocket.connect"
+    assert (await receive())["type"] == "websocket.disconnect"
+
+
+async def sends(receive: Any, send: Any) -> None:
+    """Listen to nobody."""
+    await send({"type": "websocket.accept"})
+    for _ in range(1000):
+        await send({"type": "websocket.send", "bytes": bytes(100_000)})
+
+
+@pytest.mark.usefixtures("hypercorn_runs")
+@pytest.mark.parametrize(("call", "client"), [(listens, spoil_handshake), (sends, send_and_vanish)])
+async def test_an_app_of_hypercorn_ends_when_its_peer_is_gone(call: Any, client: Any) -> None:
+    ended, stop = anyio.Event(), anyio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        assert scope["type"] == "websocket"
+        await call(receive, send)
+        ended.set()
+
+    listener = listen("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(serve_sockets, app, listener, make_config(Limits()), stop)
+        await anyio.to_thread.run_sync(client, port)
+        with anyio.fail_after(10):
+            await ended.wait()
+        stop.set()
 
 
 @apps

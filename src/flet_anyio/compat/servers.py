@@ -4,7 +4,8 @@ ASGI gives an app no way to drop a connection: `send` and `websocket.close` both
 that does not read, on every server, and a `send` that is cancelled leaves the socket open. It
 does not say either when a server begins to stop. Whatever reaches for that into objects of
 hypercorn, uvicorn, Starlette and trio-websocket is in this module; where they are not as
-expected, there is no such connection, and callers do without.
+expected, there is no such connection, and callers do without. What hypercorn, and wsproto under
+it, lets clients do to all is guarded against here as well: docs/upstream.md.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ def stopping(websocket: WebSocket) -> Callable[[], Awaitable[None]] | None:
 
 
 def guard_hypercorn() -> None:
-    """Keep one connection from ending or holding up hypercorn's workers, those that are loaded.
+    """Keep one connection from ending, filling or holding up hypercorn's workers that are loaded.
 
     They look up the classes of their connections after the app's startup. There is no setting
     for it, so subclasses take the place of the originals in hypercorn's modules. May be called
