@@ -12,10 +12,10 @@ from anyio.lowlevel import checkpoint
 from backends import VIRTUAL_TIME, backend_options
 from flet_anyio import Limits
 from flet_anyio.compat.door import Door
+from flet_anyio.limits.watchdog import Watchdog
 from flet_anyio.link import Link
 from flet_anyio.testing import MemoryTransport
 from flet_anyio.transports.base import PeerInfo
-from flet_anyio.watchdog import Watchdog
 
 pytestmark = pytest.mark.anyio
 

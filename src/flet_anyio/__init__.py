@@ -12,8 +12,7 @@ from .errors import (
     TransportClosed,
 )
 from .flet_app import FletApp
-from .limits import Limits
-from .overruns import limits_reached
+from .limits import Limits, limits_reached
 from .server import Server
 from .serving import run, serve
 from .web.app import app

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from flet.messaging.connection import Connection
 
-from .admission import Refused
 from .channels import Channels
 from .compat.loops import accept_executor, accept_loop, running_loop
 from .errors import PeerError, SessionClosed, TransportClosed
+from .limits.admission import Refused
+from .limits.overruns import overrun
+from .limits.rates import Rate
 from .link import Link
-from .overruns import overrun
-from .rates import Rate
 from .render import encode_message
 from .server import Server, default_server
 from .session.lifecycle import Reason

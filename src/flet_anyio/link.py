@@ -9,7 +9,7 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from .errors import OutboxFull, PeerError, TransportClosed
-from .overruns import overrun
+from .limits.overruns import overrun
 from .transports import Close, Outbox
 from .wire.codes import CloseCode
 

@@ -16,18 +16,18 @@ import anyio
 from anyio import AsyncContextManagerMixin
 from anyio.lowlevel import RunVar, checkpoint
 
-from .admission import Admission
 from .compat.door import Door
 from .compat.hosting import host
 from .errors import SessionClosed
 from .limits import Limits
-from .overruns import overrun
+from .limits.admission import Admission
+from .limits.overruns import overrun
+from .limits.turnstile import Turnstile
+from .limits.watchdog import Watchdog
 from .session.lifecycle import Reason
 from .session.registry import Registry
 from .session.sign_in import SignIns
 from .session.threads import HandlerThreads
-from .turnstile import Turnstile
-from .watchdog import Watchdog
 from .web.uploads.desk import UploadDesk
 from .wire.codes import CloseCode
 from .wire.tokens import TokenSigner

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from ..overruns import overrun
+from ..limits.overruns import overrun
 from .lifecycle import Reason
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from anyio import Event, fail_after
 from flet.controls.exceptions import FletPageDisconnectedException
 
 from ..errors import TooManyCalls
-from ..overruns import count_overrun
+from ..limits.overruns import count_overrun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

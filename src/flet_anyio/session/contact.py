@@ -11,7 +11,7 @@ from flet.controls.exceptions import FletPageDisconnectedException
 from flet.messaging.protocol import InvokeMethodRequestBody, MessageAction
 
 from ..errors import OutboxFull
-from ..overruns import count_overrun
+from ..limits.overruns import count_overrun
 from ..render import encode_message
 from ..wire.codes import CloseCode
 from .calls import Calls

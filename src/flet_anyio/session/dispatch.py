@@ -18,7 +18,7 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from ..compat.door import on_trio
-from ..overruns import count_overrun
+from ..limits.overruns import count_overrun
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

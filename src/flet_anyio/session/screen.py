@@ -25,7 +25,7 @@ from flet.messaging.protocol import (
 )
 
 from ..errors import OutboxFull
-from ..overruns import count_overrun
+from ..limits.overruns import count_overrun
 from ..render import (
     Patch,
     by_flet,

@@ -21,7 +21,7 @@ from flet.pubsub.pubsub_client import PubSubClient
 
 from ..compat.loops import session_loop
 from ..errors import SessionClosed
-from ..overruns import overrun
+from ..limits.overruns import overrun
 from ..wire.codes import CloseCode
 from ..wire.messages import CallReply
 from ..wire.tokens import ResumeToken

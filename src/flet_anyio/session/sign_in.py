@@ -13,7 +13,7 @@ from flet.controls.page import LoginEvent
 from flet.controls.services.url_launcher import UrlLauncher
 from flet.controls.types import PagePlatform
 
-from ..overruns import overrun
+from ..limits.overruns import overrun
 from .failures import text_of
 
 if TYPE_CHECKING:

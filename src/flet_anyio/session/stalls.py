@@ -6,7 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from ..overruns import overrun
+from ..limits.overruns import overrun
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine

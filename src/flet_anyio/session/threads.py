@@ -12,7 +12,7 @@ import anyio
 import anyio.to_thread
 
 from ..compat.library import off_the_loop
-from ..overruns import count_overrun
+from ..limits.overruns import count_overrun
 
 if TYPE_CHECKING:
     from collections.abc import Callable

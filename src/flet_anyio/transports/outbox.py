@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from ..errors import OutboxFull
-from ..overruns import count_overrun
+from ..limits.overruns import count_overrun
 from ..wire.codes import CloseCode
 from ..wire.joining import join_updates
 

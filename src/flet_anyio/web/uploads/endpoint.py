@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from ...overruns import overrun
+from ...limits.overruns import overrun
 from ...server import default_server
 from ...settings import largest_upload, setting
 from ...transports.asgi import full_path

@@ -9,9 +9,9 @@ from functools import lru_cache, partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from .errors import PeerError
+from ..errors import PeerError
+from ..wire.codes import CloseCode
 from .overruns import count_overrun, overrun
-from .wire.codes import CloseCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sized

@@ -14,7 +14,7 @@ import anyio
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .link import Link
+    from ..link import Link
 
 __all__ = ["Watchdog"]
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from flet_anyio.testing import Client
 
 SOURCE = Path(flet_anyio.__file__).parent
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 NO_LIMIT_OF_ITS_OWN = {"rate_burst"}
 
 

@@ -4,7 +4,7 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from flet_anyio.turnstile import Turnstile
+from flet_anyio.limits.turnstile import Turnstile
 
 pytestmark = pytest.mark.anyio
 
