@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 
 import anyio
 
+from ..limits.turnstile import Turnstile
 from .tcp import bound_writes, unconfirmed
 
 if TYPE_CHECKING:
@@ -146,11 +147,26 @@ def drop_connections(config: Config) -> None:
     On asyncio it waits for them beyond its own bound (since Python 3.12), and then leaves
     their tasks to the event loop.
     """
-    for connection in list(_open.get(config, ())):
+    for connection in list(_crowd_of(config).connections):
         connection.drop()
 
 
-_open: WeakKeyDictionary[Config, set[_GuardedConnection]] = WeakKeyDictionary()
+class _Crowd:
+    """The connections that are served with the same settings."""
+
+    def __init__(self) -> None:
+        self.connections: set[_GuardedConnection] = set()
+        self.turnstile = Turnstile()
+
+
+_crowds: WeakKeyDictionary[Config, _Crowd] = WeakKeyDictionary()
+
+
+def _crowd_of(config: Config) -> _Crowd:
+    crowd = _crowds.get(config)
+    if crowd is None:
+        crowd = _crowds[config] = _Crowd()
+    return crowd
 
 
 class _GuardedConnection:
@@ -172,9 +188,11 @@ class _GuardedConnection:
         A WebSocket handshake with a body is enough for an exception that nothing catches, and
         on trio that ends the process; on asyncio it is a traceback, as is a peer that is lost.
         """
-        siblings = _open.setdefault(self.config, set())
-        siblings.add(self)
+        crowd = _crowd_of(self.config)
+        crowd.connections.add(self)
         try:
+            # All that were accepted in one step begin to be served, one after the other.
+            await crowd.turnstile.wait()
             await super().run()  # type: ignore[misc]
         except* OSError as errors:
             logger.debug("a connection was lost: %r", errors.exceptions[0])
@@ -182,7 +200,7 @@ class _GuardedConnection:
             logger.warning("a connection failed: %r", errors.exceptions[0])
             logger.debug("a connection failed", exc_info=errors)
         finally:
-            siblings.discard(self)
+            crowd.connections.discard(self)
 
     async def _read_data(self) -> None:
         """Read to the end, and then wait for nobody but the app.
