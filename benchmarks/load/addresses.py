@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-
 __all__ = ["ATTACKER", "allow_files", "healthy", "visitor"]
 
 ATTACKER = "127.0.0.2"
@@ -24,6 +22,8 @@ def visitor(number: int) -> str:
 
 def allow_files() -> int:
     """Let this process, and those it starts, open as many files as it may. Return that number."""
+    import resource  # not on Windows, where others may want the rest of this
+
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     return most
