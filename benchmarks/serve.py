@@ -1,7 +1,7 @@
 """Serves one app on one server: `python -m benchmarks.serve SERVER APP [SETTINGS]`.
 
 SETTINGS are the app's, as JSON. Prints its port when it listens. One process, whose CPU is all that
-the serving costs.
+the serving costs. hypercorn is run by `flet_anyio.run`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import importlib
 import json
 import socket
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,52 +64,40 @@ def load_upstream(limits: dict[str, Any] | None = None, upload_dir: str | None =
     return fastapi.app(main, no_cdn=True, upload_dir=upload_dir, secret_key="load")
 
 
-def on_uvicorn(app: Any, listener: socket.socket) -> None:
+def on_uvicorn(app: Any) -> None:
     uvicorn = importlib.import_module("uvicorn")
+    listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+    listener.set_inheritable(True)
+    _say(listener.getsockname()[1])
     uvicorn.Server(uvicorn.Config(app, log_level="error")).run(sockets=[listener])
 
 
-def on_hypercorn(app: Any, listener: socket.socket, worker: str = "asyncio") -> None:
-    from hypercorn.config import Config
+def on_hypercorn(app: Any, backend: Literal["asyncio", "trio"], *, uvloop: bool = False) -> None:
+    import flet_anyio
 
-    config = Config()
-    config.bind = [f"fd://{listener.detach()}"]
-    config.loglevel = "ERROR"
-    if worker == "trio":
-        import trio
-        from hypercorn.trio import serve as serve_on_trio
+    def say_where(url: str) -> None:
+        _say(urlsplit(url).port)
 
-        trio.run(serve_on_trio, app, config)
-        return
-    import asyncio
+    flet_anyio.run(app, backend=backend, uvloop=uvloop, port=0, on_start=say_where)
 
-    from hypercorn.asyncio import serve
 
-    if worker == "uvloop":
-        import uvloop
-
-        uvloop.run(serve(app, config))
-    else:
-        asyncio.run(serve(app, config))
+def _say(port: int | None) -> None:
+    print(port, flush=True)
 
 
 _MADE: tuple[Callable[..., Any], ...] = (ours, upstream, transport, nicegui, load, load_upstream)
 APPS = {make.__name__: make for make in _MADE}
-SERVERS: dict[str, Any] = {
-    "hypercorn asyncio": on_hypercorn,
-    "hypercorn uvloop": lambda app, listener: on_hypercorn(app, listener, "uvloop"),
-    "hypercorn trio": lambda app, listener: on_hypercorn(app, listener, "trio"),
+SERVERS: dict[str, Callable[[Any], None]] = {
+    "hypercorn asyncio": lambda app: on_hypercorn(app, "asyncio"),
+    "hypercorn uvloop": lambda app: on_hypercorn(app, "asyncio", uvloop=True),
+    "hypercorn trio": lambda app: on_hypercorn(app, "trio"),
     "uvicorn": on_uvicorn,
 }
 
 
 def main() -> None:
     server, app, *settings = sys.argv[1:]
-    listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
-    listener.set_inheritable(True)
-    made = APPS[app](**json.loads(settings[0] if settings else "{}"))
-    print(listener.getsockname()[1], flush=True)
-    SERVERS[server](made, listener)
+    SERVERS[server](APPS[app](**json.loads(settings[0] if settings else "{}")))
 
 
 if __name__ == "__main__":

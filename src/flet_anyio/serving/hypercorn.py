@@ -9,6 +9,7 @@ from hypercorn.config import Config
 
 from ..compat.door import on_trio
 from ..compat.servers import guard_hypercorn
+from .sockets import BACKLOG
 
 if TYPE_CHECKING:
     import socket
@@ -30,6 +31,7 @@ def make_config(limits: Limits) -> Config:
     config = Config()
     config.loglevel = "WARNING"
     config.graceful_timeout = _GRACE
+    config.backlog = BACKLOG  # it listens anew on what is given to it
     # hypercorn has a bound of its own otherwise.
     bound = limits.message_bytes
     config.websocket_max_message_size = sys.maxsize if bound is None else bound

@@ -16,6 +16,7 @@ import anyio
 from ..compat.exit import leave_at_exit
 from ..settings import log_level, setting
 from .apps import limits_for
+from .collecting import collecting_rarely
 from .serve import serve
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def run(
     after the grace, and the program ends without it, with status 1. So it does with threads that
     go on when the program has come to its end.
 
+    Between two full garbage collections there are ten seconds at least, however many clients come.
+
     Args:
         main: A Flet app, or an ASGI app.
         backend: What to run on.
@@ -73,7 +76,7 @@ def run(
         limits.shutdown_grace + _MARGIN,
     )
     options: dict[str, Any] = {"use_uvloop": True} if uvloop and backend == "asyncio" else {}
-    with _handlers_kept():
+    with _handlers_kept(), collecting_rarely():
         try:
             anyio.run(program.run, backend=backend, backend_options=options)
         finally:

@@ -6,9 +6,10 @@ import socket
 
 from ..compat.tcp import bound_writes
 
-__all__ = ["listen", "url_of"]
+__all__ = ["BACKLOG", "listen", "url_of"]
 
-_BACKLOG = 1024
+BACKLOG = 1024
+"""Connections that wait to be accepted. All clients come back at once when a server restarts."""
 
 
 def listen(host: str, port: int, *, write_timeout: float | None = None) -> socket.socket:
@@ -31,7 +32,7 @@ def listen(host: str, port: int, *, write_timeout: float | None = None) -> socke
         if write_timeout is not None:
             bound_writes(listener, write_timeout)
         listener.bind(address)
-        listener.listen(_BACKLOG)
+        listener.listen(BACKLOG)
     except BaseException:
         listener.close()
         raise

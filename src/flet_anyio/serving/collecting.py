@@ -1,0 +1,54 @@
+"""Full garbage collections: not one after the other while a crowd comes."""
+
+from __future__ import annotations
+
+import gc
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["collecting_rarely"]
+
+_NEVER = 1_000_000_000
+
+
+@contextmanager
+def collecting_rarely(
+    pause: float = 10, clock: Callable[[], float] = time.monotonic
+) -> Iterator[None]:
+    """Have at least `pause` seconds between two full collections for as long as the block runs.
+
+    For a program that is a server and nothing else: it is about all of the process. A full
+    collection looks at every object there is, and nobody is served meanwhile: with a thousand
+    sessions for some tenth of a second. CPython makes one whenever what lives has grown by a
+    quarter, and that is several in a second when many clients come at once. It still decides
+    when there is to be one, only not so often; what is loaded already is not looked at again.
+
+    From Python 3.14 on collections are done in small steps, and this changes nothing.
+    """
+    before = gc.get_threshold()
+    held_off = (*before[:2], _NEVER)
+    last = clock() - pause
+
+    def note(phase: str, info: dict[str, Any]) -> None:
+        nonlocal last
+        if phase != "stop":
+            return
+        if info["generation"] == 2:
+            last = clock()
+            gc.set_threshold(*held_off)
+        elif clock() - last >= pause:
+            gc.set_threshold(*before)
+
+    gc.collect()
+    gc.freeze()
+    gc.callbacks.append(note)
+    try:
+        yield
+    finally:
+        gc.callbacks.remove(note)
+        gc.set_threshold(*before)
+        gc.unfreeze()

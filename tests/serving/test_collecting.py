@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import gc
+import sys
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from flet_anyio.serving.collecting import collecting_rarely
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.skipif(sys.version_info >= (3, 14), reason="collects in small steps")
+
+MANY = 400_000
+PAUSE = 10
+
+
+@contextmanager
+def counted() -> Iterator[list[int]]:
+    """The full collections that there are, each as 2."""
+    seen: list[int] = []
+
+    def note(phase: str, info: dict[str, Any]) -> None:
+        if phase == "stop" and info["generation"] == 2:
+            seen.append(2)
+
+    gc.callbacks.append(note)
+    try:
+        yield seen
+    finally:
+        gc.callbacks.remove(note)
+
+
+def grow() -> list[Any]:
+    return [[] for _ in range(MANY)]
+
+
+def test_a_heap_that_grows_has_none_before_it_is_time() -> None:
+    now = 0.0
+    with collecting_rarely(PAUSE, lambda: now), counted() as seen:
+        kept = [grow(), grow()]
+        assert len(seen) == 1
+        now += PAUSE - 1
+        kept += [grow(), grow()]
+        assert len(seen) == 1
+        now += 1
+        kept += [grow(), grow()]
+        assert len(seen) == 2
+    with counted() as seen:
+        kept += [grow(), grow(), grow(), grow()]
+        assert seen
+
+
+def test_it_leaves_all_as_it_was() -> None:
+    before = gc.get_threshold(), len(gc.callbacks)
+    with suppress(LookupError), collecting_rarely():
+        assert gc.get_freeze_count()
+        gc.collect()
+        assert gc.get_threshold() != before[0]
+        raise LookupError
+    assert (gc.get_threshold(), len(gc.callbacks)) == before
+    assert not gc.get_freeze_count()
