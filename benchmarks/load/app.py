@@ -5,6 +5,7 @@ At "/attack" it has what attackers want; everywhere else it is the app of the ot
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any
 
 import flet as ft
@@ -94,6 +95,8 @@ def ours(limits: dict[str, Any], upload_dir: str | None) -> Any:
         gone = [session for session in sessions if not session.attached]
         for session in gone:
             session.close(Reason.CLOSED_BY_APP)
+        # What one attack leaves behind is not for the next to pay.
+        gc.collect()
         return PlainTextResponse(str(len(gone)))
 
     async def state(request: Request) -> JSONResponse:

@@ -376,6 +376,11 @@ class FletApp(Connection):
         if self._link is not None:
             self._link.close(code, reason)
 
+    def fail(self, error: PeerError) -> None:
+        """End the connection for what the client did. Call it in the loop's thread."""
+        if self._link is not None:
+            self._link.fail(error)
+
     def cut(self) -> None:
         """End the connection now, whatever waits to be sent. Call it in the loop's thread."""
         if self._link is not None:

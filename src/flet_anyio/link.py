@@ -48,6 +48,7 @@ class Link:
         self._outbox = Outbox(limits.outbox_bytes, door)
         self._received = 0
         self._receiving = False
+        self._failed = False
         # Unless something says why: whoever ran the connection was cancelled.
         self._end = Close(CloseCode.SERVICE_RESTART, "the server shuts down")
         self._write_timeout = limits.write_timeout
@@ -77,6 +78,8 @@ class Link:
         frame = await self._transport.receive()
         self._receiving = False
         self._received += 1
+        if self._failed:
+            raise TransportClosed
         limit = self.limits.message_bytes
         if limit is not None and len(frame) > limit:
             reason = f"a frame of more than {limit} bytes"
@@ -131,11 +134,14 @@ class Link:
         return self._sending and self._write_timeout is not None
 
     def fail(self, error: PeerError) -> None:
-        """End the connection for what the peer did, without sending what waits.
+        """End the connection for what the peer did: nothing more is received, nor sent.
 
         A frame that is being sent is finished, if that takes no longer than a goodbye: nothing
         could follow on half of it, and the peer is to be told why.
         """
+        if self._failed:
+            return
+        self._failed = True
         _log(error.limit, "connection %s: closed, %s", self.label, error)
         self._end = Close(error.close_code, error.reason)
         self._outbox.discard(self._end)

@@ -210,6 +210,8 @@ class _GuardedConnection:
         as one that a request may still come over.
         """
         await super()._read_data()  # type: ignore[misc]
+        # Those who came at once may go at once.
+        await _crowd_of(self.config).turnstile.wait()
         self._left = True
         self._task_group.tell_gone()
         for stream in list(getattr(self.protocol.protocol, "stream_buffers", {}).values()):

@@ -44,8 +44,8 @@ class Limits:
         event_bytes: What such events may hold in all, with the same consequence.
         events_in_flight: Async handlers of one session that run at the same time; the next
             event waits for one of them to end or to wait for the client.
-        calls_in_flight: Calls of one session that wait for its client to answer; one more fails
-            with `TooManyCalls`.
+        calls_in_flight: Calls of one session that wait for its client to answer. One more fails
+            with `TooManyCalls`, and the client is closed with 1008, which ends the others.
         data_channels: Data channels of one connection. A client that opens one more is closed
             with 1008.
         handler_threads: Sync handlers of all sessions that run in threads at the same time,

@@ -10,7 +10,6 @@ from anyio import Event, fail_after
 from flet.controls.exceptions import FletPageDisconnectedException
 
 from ..errors import TooManyCalls
-from ..limits.overruns import count_overrun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,7 +77,6 @@ class Calls:
             FletPageDisconnectedException: The connection went away first.
         """
         if bounded and self._limit is not None and len(self._waiting) >= self._limit:
-            count_overrun("calls_in_flight")
             raise TooManyCalls(self._limit)
         self._made += 1
         call_id = str(self._made)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flet.controls.exceptions import FletPageDisconnectedException
 from flet.messaging.protocol import InvokeMethodRequestBody, MessageAction
 
-from ..errors import OutboxFull
+from ..errors import OutboxFull, PeerError, TooManyCalls
 from ..limits.overruns import count_overrun
 from ..render import encode_message
 from ..wire.codes import CloseCode
@@ -59,6 +59,7 @@ class Contact:
             page, self._send_update, renderer=client.renderer, journal_bytes=limits.journal_bytes
         )
         self.calls = Calls(limits.calls_in_flight)
+        self._given_up: Client | None = None
         self._greeter = Greeter(token, self.screen, tasks, self.calls, in_turn)
         self._lifecycle = lifecycle
         self._tasks = tasks
@@ -124,7 +125,23 @@ class Contact:
             call = InvokeMethodRequestBody(control_id, call_id, name, args)
             self.client.send(encode_message(MessageAction.INVOKE_METHOD, call))
 
-        return await self.calls.make(send, what=f"{name}({args})", timeout=timeout)
+        if self.client is self._given_up:
+            raise FletPageDisconnectedException(f"the client answers nothing: {name} not sent")
+        try:
+            return await self.calls.make(send, what=f"{name}({args})", timeout=timeout)
+        except TooManyCalls:
+            self._give_up()
+            raise
+
+    def _give_up(self) -> None:
+        """Let go of a client that answers nothing.
+
+        Else each event that has the app make one more call would fill the log with its error.
+        """
+        self._given_up = self.client
+        reason = "too many calls are not answered"
+        error = PeerError(CloseCode.POLICY_VIOLATION, reason, limit="calls_in_flight")
+        self.client.fail(error)
 
     async def answers(self) -> bool:
         """Whether the client is still there: asks it, and waits `Limits.ping_timeout`."""
@@ -191,9 +208,9 @@ class Contact:
 
     def refuse(self, what: str, error: Exception) -> None:
         """The client sent values that fit no type: log it and close its connection."""
-        logger.warning("session %s: the client sent %s (%s)", self._label, what, error)
+        logger.info("session %s: the client sent %s (%s)", self._label, what, error)
         if self.attached:
-            self.client.close(CloseCode.INVALID_PAYLOAD, what)
+            self.client.fail(PeerError(CloseCode.INVALID_PAYLOAD, what))
 
     # --- inside -------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from threading import Lock
 
     from ..compat.door import Door
+    from ..errors import PeerError
     from ..limits import Limits
     from ..pubsub.hub import Hub
     from ..render import RendererName
@@ -75,6 +76,9 @@ class Client(Protocol):
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Send what waits, then close."""
+
+    def fail(self, error: PeerError) -> None:
+        """End the connection for what the client did: nothing more is received, nor sent."""
 
     def oauth_authorize(self, attrs: dict[str, Any]) -> None:
         """Wait for the provider to send the user of a sign-in back."""

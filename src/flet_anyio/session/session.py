@@ -426,7 +426,7 @@ class Session:
             FletPageDisconnectedException: The client is away, or went away meanwhile, and this
                 is not inside `Page.waiting_for_client`; or the session ends.
             OutboxFull: Too much waits to be sent to it.
-            TooManyCalls: Too many calls wait for an answer.
+            TooManyCalls: So many calls wait for an answer that the client is let go.
         """
         give_up_slot()
         return await self._contact.call(control_id, method_name, args, timeout)
