@@ -208,8 +208,9 @@ class Link:
             self._transport.bound_writes(_GOODBYE)
             with anyio.move_on_after(_GOODBYE, shield=True) as in_time:
                 await self._transport.close(self._end.code, _short(self._end.reason))
-        if self._sending or in_time.cancelled_caught:
-            # Nothing can follow on a frame that was cut.
+        if self._sending or in_time.cancelled_caught or self._failed:
+            # Nothing can follow on a frame that was cut. And who broke the protocol may send on
+            # and on: servers would read all of it, to wait for a goodbye (RFC 6455, section 7.1.7).
             self._transport.abort()
         # Nobody takes what still waits.
         self._outbox.discard()
