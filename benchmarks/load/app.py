@@ -19,6 +19,7 @@ __all__ = ["MUCH", "main", "ours"]
 
 MUCH = 50_000
 """Characters that a click on "much" has the server send."""
+_PAUSE = 0.02
 
 
 def main(page: ft.Page) -> None:
@@ -78,7 +79,7 @@ class _Attacked:
 
 def ours(limits: dict[str, Any], upload_dir: str | None) -> Any:
     """The app by this project. `/-/end` ends sessions without a client, `/-/state` counts."""
-    from anyio import get_running_tasks
+    from anyio import get_running_tasks, sleep
     from starlette.responses import JSONResponse, PlainTextResponse
     from starlette.routing import Route
 
@@ -95,6 +96,8 @@ def ours(limits: dict[str, Any], upload_dir: str | None) -> Any:
         gone = [session for session in sessions if not session.attached]
         for session in gone:
             session.close(Reason.CLOSED_BY_APP)
+        while not {*gone}.isdisjoint(server.sessions if server is not None else []):  # noqa: ASYNC110
+            await sleep(_PAUSE)
         # What one attack leaves behind is not for the next to pay.
         gc.collect()
         return PlainTextResponse(str(len(gone)))
