@@ -76,8 +76,11 @@ def audit(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The tests on every backend; on older Pythons without the slow ones."""
     session.install("-e", ".[web,trio,test,test-trio]")
-    everything = session.python == _newest_python()
-    _pytest(session, "not browser" if everything else "not browser and not slow")
+    if session.python == _newest_python():
+        # Those that are slow wait for real servers, most of their time.
+        _pytest(session, "not browser", workers=4)
+    else:
+        _pytest(session, "not browser and not slow")
 
 
 @nox.session
@@ -141,7 +144,7 @@ def page_load(session: nox.Session) -> None:
 
 def _pytest(session: nox.Session, marks: str, *, workers: int = 3) -> None:
     # Also on two cores: much of the time goes by in tests that wait for real servers.
-    arguments = ["-m", marks, "-n", str(workers), *session.posargs]
+    arguments = ["-m", marks, "-n", str(workers), "--dist", "worksteal", *session.posargs]
     if folder := os.environ.get("FLET_ANYIO_JUNIT_DIR"):
         arguments.append(f"--junitxml={Path(folder, session.name)}.xml")
     session.run("pytest", *arguments)

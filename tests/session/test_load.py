@@ -79,7 +79,8 @@ async def test_a_flood_of_events_is_handled_in_order_by_few_tasks(
     def main(page: ft.Page) -> None:
         page.add(ft.Button("+", on_click=kind(flood)))
 
-    async with InProcess(main, limits=Limits(events_in_flight=8)) as app, app.connect() as client:
+    limits = Limits(events_in_flight=8, event_rate=None)
+    async with InProcess(main, limits=limits) as app, app.connect() as client:
         await client.see("+")
         await anyio.wait_all_tasks_blocked()
         idle = len(anyio.get_running_tasks())
