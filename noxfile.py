@@ -74,13 +74,9 @@ def audit(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """The tests on every backend; on older Pythons without the slow ones."""
+    """The tests on every backend; on older Pythons without the slow ones, on asyncio and trio."""
     session.install("-e", ".[web,trio,test,test-trio]")
-    if session.python == _newest_python():
-        # Those that are slow wait for real servers, most of their time.
-        _pytest(session, "not browser", workers=4)
-    else:
-        _pytest(session, "not browser and not slow")
+    _pytest(session, "not browser", everything=session.python == _newest_python())
 
 
 @nox.session
@@ -88,7 +84,7 @@ def tests_no_trio(session: nox.Session) -> None:
     """The tests where trio is not installed: asyncio needs none of it."""
     session.install("-e", ".[web,test]")
     session.run("python", "-c", "import importlib.util as u; assert not u.find_spec('trio')")
-    _pytest(session, "not browser and not slow")
+    _pytest(session, "not browser", everything=False)
 
 
 @nox.session(python=PYTHONS[0])
@@ -100,7 +96,7 @@ def tests_lowest(session: nox.Session) -> None:
         *("-e", ".[web,trio,test,test-trio]"),
         env=_uv_settings(session),
     )
-    _pytest(session, "not browser and not slow")
+    _pytest(session, "not browser", everything=False)
 
 
 @nox.session
@@ -142,9 +138,13 @@ def page_load(session: nox.Session) -> None:
     session.run("python", "tests/browser/load_bytes.py", *session.posargs)
 
 
-def _pytest(session: nox.Session, marks: str, *, workers: int = 3) -> None:
+def _pytest(session: nox.Session, marks: str, *, workers: int = 3, everything: bool = True) -> None:
     # Also on two cores: much of the time goes by in tests that wait for real servers.
     arguments = ["-m", marks, "-n", str(workers), "--dist", "worksteal", *session.posargs]
+    if not everything:
+        # What is slow is so on any Python, and the other loops are asyncio's to our code.
+        arguments[1] += " and not slow"
+        arguments += ["-k", "not uvloop and not eager"]
     if folder := os.environ.get("FLET_ANYIO_JUNIT_DIR"):
         arguments.append(f"--junitxml={Path(folder, session.name)}.xml")
     session.run("pytest", *arguments)

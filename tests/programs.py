@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COMMANDS",
+    "SERVED",
     "Program",
     "deaf_client",
     "eventually",
@@ -53,6 +54,11 @@ COMMANDS = {
     "uvicorn-asyncio": [*_UVICORN, "--loop", "asyncio", "served_app:app"],
     "uvicorn-uvloop": [*_UVICORN, "--loop", "uvloop", "served_app:app"],
 }
+
+# A loop of uvloop's makes no difference to how a program of ours is stopped.
+_TWINS = {"serve-asyncio", "serve-uvloop", "hypercorn-uvloop"}
+SERVED = [name for name in COMMANDS if name not in _TWINS or os.environ.get("FLET_ANYIO_LONG")]
+"""Those that are tried in each run of the tests; with FLET_ANYIO_LONG=1, all."""
 
 _REGISTER = b"\x00" + msgpack.packb(
     [1, {"session_id": None, "page_name": "", "page": {"route": "/", "web": True}}]

@@ -27,7 +27,7 @@ from .campaign import Campaign, place_for_files
 _SHOWN = 12_000
 """Characters of a server's log."""
 SERVERS = ["run-trio", "run-asyncio", "uvicorn-asyncio"]
-FRAMES = 1_000_000 if os.environ.get("FLET_ANYIO_LONG") else 50_000
+FRAMES = 1_000_000 if os.environ.get("FLET_ANYIO_LONG") else 25_000
 
 
 def fuzz(server: str, options: argparse.Namespace) -> list[str]:

@@ -30,7 +30,7 @@ def fuzz(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.timeout(240 * FRAMES // 50_000)
+@pytest.mark.timeout(240 * FRAMES // 25_000)
 @pytest.mark.parametrize("server", SERVERS)
 def test_whatever_is_sent_ends_nothing_but_its_connection(server: str) -> None:
     if "trio" in server:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 import pytest
 from websockets.frames import Frame
 
-from programs import COMMANDS, Program, deaf_client, eventually, register, running
+from programs import SERVED, Program, deaf_client, eventually, register, running
 
 pytestmark = [
     pytest.mark.slow,
@@ -30,7 +30,7 @@ def deaf_reader(program: Program) -> socket.socket:
     return sock
 
 
-@pytest.mark.parametrize("server", COMMANDS)
+@pytest.mark.parametrize("server", SERVED)
 def test_clients_that_never_read_are_let_go(server: str) -> None:
     with running(server, bytes=8 * MEGABYTE, write_timeout=1) as program, ExitStack() as clients:
         # The first client brings what is there for all.
@@ -53,7 +53,7 @@ def test_clients_that_never_read_are_let_go(server: str) -> None:
         assert "Traceback" not in program.text
 
 
-@pytest.mark.parametrize("server", COMMANDS)
+@pytest.mark.parametrize("server", SERVED)
 def test_a_client_that_reads_slowly_is_kept(server: str) -> None:
     size = 12 * MEGABYTE
     with (
@@ -81,7 +81,7 @@ BODY_IN_A_HANDSHAKE = (
 )
 
 
-@pytest.mark.parametrize("server", [name for name in COMMANDS if "uvicorn" not in name])
+@pytest.mark.parametrize("server", [name for name in SERVED if "uvicorn" not in name])
 def test_a_bad_handshake_ends_no_server(server: str) -> None:
     with running(server) as program:
         with socket.create_connection(program.address, 10) as sock:
@@ -120,7 +120,7 @@ def end_and_look(program: Program, data: bytes) -> None:
                 pass
 
 
-@pytest.mark.parametrize("server", COMMANDS)
+@pytest.mark.parametrize("server", SERVED)
 def test_who_goes_on_after_a_bad_frame_is_let_go(server: str) -> None:
     bad, more = bytes.fromhex("82810000000007"), bytes.fromhex("82810000000000")
     with running(server) as program:
@@ -135,7 +135,7 @@ def test_who_goes_on_after_a_bad_frame_is_let_go(server: str) -> None:
         eventually(lambda: program.state()["tasks"] == before["tasks"])
 
 
-@pytest.mark.parametrize("server", COMMANDS)
+@pytest.mark.parametrize("server", SERVED)
 def test_who_sends_a_body_that_nobody_reads_is_let_go(server: str) -> None:
     request = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
     with running(server) as program:
@@ -147,7 +147,7 @@ def test_who_sends_a_body_that_nobody_reads_is_let_go(server: str) -> None:
         eventually(lambda: program.state()["tasks"] == before["tasks"])
 
 
-@pytest.mark.parametrize("server", COMMANDS)
+@pytest.mark.parametrize("server", SERVED)
 def test_who_has_left_is_not_waited_for(server: str) -> None:
     page = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
     with running(server) as program:
@@ -160,7 +160,7 @@ def test_who_has_left_is_not_waited_for(server: str) -> None:
                     pass
 
 
-@pytest.mark.parametrize("server", COMMANDS)
+@pytest.mark.parametrize("server", SERVED)
 def test_who_is_refused_is_let_go(server: str) -> None:
     handshake = BODY_IN_A_HANDSHAKE.replace("Content-Length: 5\r\n\r\nhello", "\r\n")
     old, keyless = handshake.replace("13", "12"), handshake.replace("Sec-WebSocket-Key", "X-Key")
@@ -175,7 +175,7 @@ def test_who_is_refused_is_let_go(server: str) -> None:
         assert "failed" not in program.text
 
 
-@pytest.mark.parametrize("server", COMMANDS)
+@pytest.mark.parametrize("server", SERVED)
 def test_a_method_in_small_letters_is_no_error(server: str) -> None:
     with running(server) as program:
         with socket.create_connection(program.address, 4) as sock, suppress(ConnectionError):

@@ -13,7 +13,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.uri import parse_uri
 
 from programs import (
-    COMMANDS,
+    SERVED,
     Program,
     deaf_client,
     eventually,
@@ -74,7 +74,7 @@ def ends_in_time(program: Program, signalled: float, grace: float) -> None:
     assert "Traceback" not in program.text
 
 
-@pytest.mark.parametrize("server", COMMANDS)
+@pytest.mark.parametrize("server", SERVED)
 def test_all_clients_are_told_to_come_back(server: str) -> None:
     with running(server, grace=GRACE) as program:
         crowd = Crowd(program, MANY)
@@ -86,7 +86,7 @@ def test_all_clients_are_told_to_come_back(server: str) -> None:
 
 
 @pytest.mark.parametrize("app", ["mounted", "bare"])
-@pytest.mark.parametrize("server", [name for name in COMMANDS if name.startswith(("run", "hyp"))])
+@pytest.mark.parametrize("server", [name for name in SERVED if name.startswith(("run", "hyp"))])
 def test_clients_of_apps_with_no_lifespan_are_told_too(server: str, app: str) -> None:
     with running(server, app=app, grace=GRACE) as program:
         crowd = Crowd(program, 10)
@@ -96,7 +96,7 @@ def test_clients_of_apps_with_no_lifespan_are_told_too(server: str, app: str) ->
         assert program.said.count("closed") == 10
 
 
-@pytest.mark.parametrize("server", COMMANDS)
+@pytest.mark.parametrize("server", SERVED)
 def test_sessions_that_do_not_end_are_waited_for_no_longer_than_the_grace(server: str) -> None:
     with running(server, grace=2, stuck=1) as program:
         crowd = Crowd(program, 10)
@@ -105,7 +105,7 @@ def test_sessions_that_do_not_end_are_waited_for_no_longer_than_the_grace(server
         ends_in_time(program, signalled, 2)
 
 
-@pytest.mark.parametrize("server", COMMANDS)
+@pytest.mark.parametrize("server", SERVED)
 def test_clients_that_never_read_hold_up_no_shutdown(server: str) -> None:
     with running(server, grace=2, bytes=8_000_000) as program, ExitStack() as clients:
         for _ in range(10):
@@ -115,7 +115,7 @@ def test_clients_that_never_read_hold_up_no_shutdown(server: str) -> None:
         assert program.said.count("closed") == 10
 
 
-@pytest.mark.parametrize("server", [name for name in COMMANDS if name.startswith(("serve", "run"))])
+@pytest.mark.parametrize("server", [name for name in SERVED if name.startswith(("serve", "run"))])
 def test_a_server_that_shuts_down_says_that_it_is_not_ready(server: str) -> None:
     with running(server, grace=3, stuck=1) as program:
         ready = program.url + "/-/ready"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from contextlib import contextmanager
 from functools import partial
@@ -132,7 +133,7 @@ async def test_a_timeout_of_zero_means_no_grace() -> None:
             assert log == ["disconnect", ("close", anyio.current_time())]
 
 
-SESSIONS = 10_000
+SESSIONS = 10_000 if os.environ.get("FLET_ANYIO_LONG") else 2_000
 GROUPS = 4
 
 
@@ -162,7 +163,7 @@ def waking() -> Iterator[list[float]]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-async def test_ten_thousand_sessions_each_end_on_time_and_nothing_wakes_before() -> None:
+async def test_thousands_of_sessions_each_end_on_time_and_nothing_wakes_before() -> None:
     timeout = 60.0
     closed: list[float] = []
 
