@@ -18,9 +18,6 @@ import nox
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = [
-    *("lint", "types", "audit", "tests", "tests_no_trio", "tests_lowest", "browser"),
-]
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 CODE = ["src", "tests", "examples", "docs", "benchmarks", "noxfile.py"]
@@ -40,7 +37,7 @@ EXTRAS = PYPROJECT["project"]["optional-dependencies"]
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style, and the mistakes that can be seen without running anything."""
-    session.install(*_only("ruff"))
+    _install(session, *_only("ruff"))
     session.run("ruff", "check", *CODE)
     session.run("ruff", "format", "--check", *CODE)
 
@@ -48,14 +45,14 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Types, of the tests and examples too."""
-    session.install("-e", ".[web,trio,test,test-trio,browser]", *_only("mypy", "nox"))
+    _install(session, "-e", ".[web,trio,test,test-trio,browser]", *_only("mypy", "nox"))
     session.run("mypy")
 
 
 @nox.session
 def audit(session: nox.Session) -> None:
     """Known weaknesses of what this package runs on, in the newest versions that it allows."""
-    session.install("-e", ".[web,fastapi,trio]", *_only("pip-audit"))
+    _install(session, "-e", ".[web,fastapi,trio]", *_only("pip-audit"))
     report = Path(session.create_tmp(), "audit.json")
     report.unlink(missing_ok=True)
     session.run(
@@ -75,14 +72,14 @@ def audit(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """The tests on every backend; on older Pythons without the slow ones, on asyncio and trio."""
-    session.install("-e", ".[web,trio,test,test-trio]")
+    _install(session, "-e", ".[web,trio,test,test-trio]")
     _pytest(session, "not browser", everything=session.python == _newest_python())
 
 
 @nox.session
 def tests_no_trio(session: nox.Session) -> None:
     """The tests where trio is not installed: asyncio needs none of it."""
-    session.install("-e", ".[web,test]")
+    _install(session, "-e", ".[web,test]")
     session.run("python", "-c", "import importlib.util as u; assert not u.find_spec('trio')")
     _pytest(session, "not browser", everything=False)
 
@@ -90,12 +87,7 @@ def tests_no_trio(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0])
 def tests_lowest(session: nox.Session) -> None:
     """The tests with the oldest version of each dependency that the metadata allows."""
-    session.install("uv")
-    session.run(
-        *("uv", "pip", "install", "--python", "python", "--resolution", "lowest-direct"),
-        *("-e", ".[web,trio,test,test-trio]"),
-        env=_uv_settings(session),
-    )
+    _install(session, "--resolution", "lowest-direct", "-e", ".[web,trio,test,test-trio]")
     _pytest(session, "not browser", everything=False)
 
 
@@ -105,14 +97,14 @@ def browser(session: nox.Session) -> None:
     required = os.environ.get("FLET_ANYIO_REQUIRE_BROWSER") == "1"
     if not required and not any(map(shutil.which, CHROMIUM)):
         session.skip("there is no Chromium; FLET_ANYIO_REQUIRE_BROWSER=1 takes Playwright's own")
-    session.install("-e", ".[web,trio,test,browser]")
+    _install(session, "-e", ".[web,trio,test,browser]")
     _pytest(session, "browser", workers=2)
 
 
 @nox.session
 def soak(session: nox.Session) -> None:
     """Ten thousand connections with random faults, and uploads of 10 GiB; up to ten minutes."""
-    session.install("-e", ".[web,trio,test]")
+    _install(session, "-e", ".[web,trio,test]")
     session.run("python", "-m", "soak", *session.posargs, env={"PYTHONPATH": "tests"})
     session.run("python", "-m", "soak.upload", env={"PYTHONPATH": "tests"})
 
@@ -120,22 +112,29 @@ def soak(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """The figures of benchmarks/README.md; takes some ten minutes on a machine that is quiet."""
-    session.install("-e", ".[web,trio,test]", "nicegui>=3,<4")
+    _install(session, "-e", ".[web,trio,test]", "nicegui>=3,<4")
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session
 def load(session: nox.Session) -> None:
     """What one server holds, and its clients under attack; ten minutes on a quiet machine."""
-    session.install("-e", ".[web,trio,test]")
+    _install(session, "-e", ".[web,trio,test]")
     session.run("python", "-m", "benchmarks.load", *session.posargs)
 
 
 @nox.session
 def page_load(session: nox.Session) -> None:
     """What a browser loads, for docs/benchmarks.md."""
-    session.install("-e", ".[web,trio,test,browser]")
+    _install(session, "-e", ".[web,trio,test,browser]")
     session.run("python", "tests/browser/load_bytes.py", *session.posargs)
+
+
+def _install(session: nox.Session, *arguments: str) -> None:
+    """Install by uv: by pip it would take as long as half of the tests."""
+    session.install("uv")
+    command = ("uv", "pip", "install", "--python", "python")
+    session.run(*command, *arguments, env=_uv_settings(session), silent=True)
 
 
 def _pytest(session: nox.Session, marks: str, *, workers: int = 3, everything: bool = True) -> None:
@@ -176,3 +175,11 @@ def _uv_settings(session: nox.Session) -> dict[str, str]:
             words = ast.literal_eval(value).split()
             settings.setdefault(variable, separator.join(words))
     return settings
+
+
+# Where there are others, the oldest Python has its run with the oldest dependencies.
+nox.options.sessions = [
+    *("lint", "types", "audit"),
+    *(f"tests-{version}" for version in PYTHONS[_newest_python() != PYTHONS[0] :]),
+    *("tests_no_trio", "tests_lowest", "browser"),
+]
