@@ -139,14 +139,15 @@ def _install(session: nox.Session, *arguments: str) -> None:
 
 def _pytest(session: nox.Session, marks: str, *, workers: int = 3, everything: bool = True) -> None:
     # Also on two cores: much of the time goes by in tests that wait for real servers.
-    arguments = ["-m", marks, "-n", str(workers), "--dist", "worksteal", *session.posargs]
+    arguments = ["-m", marks, "-n", str(workers), "--dist", "worksteal"]
     if not everything:
         # What is slow is so on any Python, and the other loops are asyncio's to our code.
         arguments[1] += " and not slow"
         arguments += ["-k", "not uvloop and not eager"]
     if folder := os.environ.get("FLET_ANYIO_JUNIT_DIR"):
         arguments.append(f"--junitxml={Path(folder, session.name)}.xml")
-    session.run("pytest", *arguments)
+    # Last, so that what was asked for wins over what stands here.
+    session.run("pytest", *arguments, *session.posargs)
 
 
 def _only(*names: str) -> list[str]:

@@ -11,6 +11,7 @@ from anyio import get_cancelled_exc_class
 from anyio.lowlevel import checkpoint
 
 from flet_anyio.compat.endings import being_cancelled, ended_from_outside
+from own_cancellation import raise_a_cancellation
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -25,16 +26,6 @@ async def watch(func: Callable[[], Awaitable[Any]], log: list[bool]) -> None:
     except BaseException as error:
         log.append(ended_from_outside(error))
         raise
-
-
-async def raise_a_cancellation() -> None:
-    with anyio.CancelScope() as scope:
-        scope.cancel()
-        try:
-            await checkpoint()
-        except get_cancelled_exc_class() as error:
-            kept = error
-    raise kept
 
 
 async def stop() -> None:

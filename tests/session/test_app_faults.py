@@ -26,6 +26,7 @@ from flet_anyio import Limits, SessionClosed
 from flet_anyio.session.lifecycle import Reason
 from flet_anyio.testing import InProcess
 from logged import warnings_of
+from own_cancellation import raise_a_cancellation
 from waiting import reached
 
 if TYPE_CHECKING:
@@ -127,17 +128,6 @@ async def visits(main: Callable[..., Any], **settings: Any) -> AsyncIterator[Vis
 # --- handlers that raise ----------------------------------------------------------------------
 
 
-async def cancel_itself() -> None:
-    """Raise the exception of a cancellation that is over."""
-    with anyio.CancelScope() as scope:
-        scope.cancel()
-        try:
-            await checkpoint()
-        except get_cancelled_exc_class() as error:
-            kept = error
-    raise kept
-
-
 async def fail() -> None:
     await checkpoint()
     raise LookupError("out of cheese")
@@ -164,7 +154,7 @@ async def fail_in_a_group() -> None:
 
 
 FAILURES = [
-    cancel_itself,
+    raise_a_cancellation,
     fail,
     fail_oddly,
     fail_without_words,
@@ -246,7 +236,7 @@ async def test_whatever_main_raises_its_client_gets_an_answer(
         await both.end()
 
 
-@pytest.mark.parametrize("failure", [cancel_itself, stop_as_generators_do, fail_oddly])
+@pytest.mark.parametrize("failure", [raise_a_cancellation, stop_as_generators_do, fail_oddly])
 async def test_what_a_task_of_the_page_raises_ends_nothing(
     failure: Callable[[], Awaitable[None]],
 ) -> None:
