@@ -1,4 +1,4 @@
-"""That hypercorn inflates no more of a message than it takes."""
+"""That hypercorn inflates no more of a message than it takes, and compresses with little memory."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFact
 from websockets.protocol import State
 from websockets.sync.client import connect
 from websockets.uri import parse_uri
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import BytesMessage
 from wsproto.extensions import PerMessageDeflate
 
 from flet_anyio.compat import servers
@@ -213,6 +215,53 @@ def test_what_follows_the_end_of_what_is_compressed_is_not_kept() -> None:
 def test_bytes_that_are_not_compressed_end_the_connection() -> None:
     (event,) = taken(server(), whole(b"\xff\xff"))
     assert event.code == 1007
+
+
+OFFERS = [
+    "permessage-deflate",
+    "permessage-deflate; client_max_window_bits",
+    "permessage-deflate; client_max_window_bits=15; server_max_window_bits=15",
+    "permessage-deflate; client_max_window_bits=9; server_max_window_bits=9",
+    "permessage-deflate; client_no_context_takeover; server_no_context_takeover",
+]
+
+
+def pair(offer: str) -> tuple[Connection, Connection]:
+    """The ends of a connection that compresses as the client that offers this agreed on."""
+    guard_hypercorn()
+    module: Any = ws_stream
+    here, there = module.PerMessageDeflate(), PerMessageDeflate()
+    answer = here.accept(offer)
+    assert isinstance(answer, str)
+    there.finalize(f"permessage-deflate; {answer}")
+    return (
+        Connection(ConnectionType.SERVER, extensions=[here]),
+        Connection(ConnectionType.CLIENT, extensions=[there]),
+    )
+
+
+@pytest.mark.parametrize("offer", OFFERS)
+def test_whoever_offers_to_compress_is_understood_and_understands(offer: str) -> None:
+    rng = random.Random(2)
+    # What comes again is farther back than some windows reach.
+    sent = [rng.randbytes(size) * times for size, times in ((9, 9), (3_000, 9), (20_000, 3))] * 2
+    here, there = pair(offer)
+    for message in sent:
+        assert messages(there, here.send(BytesMessage(message))) == [message]
+        assert messages(here, there.send(BytesMessage(message))) == [message]
+
+
+def test_a_connection_that_compresses_is_small() -> None:
+    message = random.Random(3).randbytes(20_000) * 2
+    sent = whole(deflated(message, zlib.compressobj(wbits=-12)))
+    here = server(offer="permessage-deflate; client_max_window_bits")
+    tracemalloc.start()
+    try:
+        here.send(BytesMessage(message))
+        assert messages(here, sent) == [message]
+        assert tracemalloc.get_traced_memory()[0] < 64 * 1024
+    finally:
+        tracemalloc.stop()
 
 
 # --- hypercorn ----------------------------------------------------------------------------------
