@@ -3,11 +3,13 @@
 It says on stdout where it listens. `POST /register` makes a client with the `redirect_uri` given;
 `token` says how its token endpoint answers: "well", with "silence", or in "drips" without an end.
 A code is good once, for that client with its secret and that `redirect_uri`, and with the
-`code_verifier` that fits. `GET /spent` tells how many codes were.
+`code_verifier` that fits. Ada can also have shown to her where she would be sent. `GET /spent`
+tells how many codes were spent.
 """
 
 from __future__ import annotations
 
+import html
 import os
 import secrets
 import socket
@@ -46,7 +48,9 @@ __all__ = ["Registered", "provider", "register"]
 USER = "ada"
 CONSENT = """<!doctype html><title>Provider</title>
 <form method="post"><button name="answer" value="allow">Allow</button>
-<button name="answer" value="deny">Deny</button></form>"""
+<button name="answer" value="deny">Deny</button>
+<button name="answer" value="show">Show</button></form>"""
+SHOWN = """<!doctype html><title>Provider</title><output>{}</output>"""
 
 
 # --- for tests --------------------------------------------------------------------------------
@@ -223,8 +227,10 @@ async def authorize(request: Request) -> Response:
     if request.method == "GET":
         return HTMLResponse(CONSENT)
     answer = dict(parse_qsl((await request.body()).decode())).get("answer")
-    user = USER if answer == "allow" else None
+    user = None if answer == "deny" else USER
     response: Response = server.create_authorization_response(asked, user, grant)
+    if answer == "show":
+        return HTMLResponse(SHOWN.format(html.escape(response.headers["location"])))
     return response
 
 

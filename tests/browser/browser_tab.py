@@ -7,7 +7,6 @@ import shutil
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
 
 import msgpack
 from PIL import Image, ImageChops
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
         BrowserContext,
         Playwright,
         Request,
-        Route,
         ViewportSize,
         WebSocket,
     )
@@ -56,6 +54,9 @@ _ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Nothing but this machine is reached. Routes of Playwright's would turn off the cache, and have
+    # each request of a page wait for the probe.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 _TEXT = "document.querySelector('flt-semantics-host')?.innerText || ''"
 # The document has the nodes in the order in which they came to be.
@@ -82,35 +83,19 @@ def launch(playwright: Playwright, executable: str | None = None) -> Browser:
     return playwright.chromium.launch(executable_path=path, headless=True, args=_ARGUMENTS)
 
 
-def open_context(
-    browser: Browser, url: str, *others: str, width: int = 1000, height: int = 900
-) -> BrowserContext:
-    """A fresh profile that reaches no host but those of `url` and the other ones."""
+def open_context(browser: Browser, *, width: int = 1000, height: int = 900) -> BrowserContext:
+    """A fresh profile."""
     size: ViewportSize = {"width": width, "height": height}
-    context = browser.new_context(viewport=size)
-    hosts = {urlsplit(one).netloc for one in (url, *others)}
-
-    def abort(route: Route) -> None:
-        route.abort()
-
-    def is_offsite(address: str) -> bool:
-        parts = urlsplit(address)
-        return parts.netloc not in hosts and parts.scheme not in ("data", "blob")
-
-    context.route(is_offsite, abort)
-    return context
+    return browser.new_context(viewport=size)
 
 
 def open_profile(playwright: Playwright, folder: Path) -> BrowserContext:
-    """A browser with its profile in `folder`, where it keeps a cache as users' browsers do.
-
-    It reaches 127.0.0.1 only: by its own settings, as Playwright's routes would turn off the cache.
-    """
+    """A browser with its profile in `folder`, where it keeps a cache as users' browsers do."""
     return playwright.chromium.launch_persistent_context(
         folder,
         executable_path=find_chromium(playwright),
         headless=True,
-        args=[*_ARGUMENTS, "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
+        args=_ARGUMENTS,
     )
 
 

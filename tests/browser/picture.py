@@ -21,7 +21,7 @@ ANY = (0, 255)
 def main(url: str, path: Path) -> None:
     with sync_playwright() as playwright:
         browser = launch(playwright)
-        tab = Tab(open_context(browser, url, width=900, height=560), url)
+        tab = Tab(open_context(browser, width=900, height=560), url)
         tab.open()
         for count in range(1, COUNT + 1):
             tab.click("+")

@@ -18,8 +18,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import os
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -483,7 +485,7 @@ class Tabs:
             self._probe.relay = Relay(url.hostname or "127.0.0.1", url.port or 80)
             url = url._replace(netloc=f"127.0.0.1:{self._probe.relay.port}")
         timeout = self._probe.options.timeout
-        tab = Tab(open_context(self._browser, url.geturl()), url.geturl())
+        tab = Tab(open_context(self._browser), url.geturl())
         tab.open(timeout)
         ok, _ = tab.wait_value("Count", "0", timeout=timeout)
         if not ok:
@@ -549,8 +551,21 @@ def main(arguments: list[str] | None = None) -> int:
     return checked(parse(arguments), run)
 
 
+def give_up(*_: object) -> None:
+    """Say where the probe waits, and end: for whoever has waited for it long enough.
+
+    Playwright runs the probe in a greenlet, beside that of its event loop.
+    """
+    for one in gc.get_objects():
+        if type(one).__name__ == "greenlet" and one.gr_frame is not None:
+            print("--- waits in:", flush=True)
+            traceback.print_stack(one.gr_frame)
+    os._exit(1)
+
+
 def checked(options: argparse.Namespace, run: Callable[[Browser, Probe], None]) -> int:
     """Run checks in a browser, and say how many passed. Return 0 when all did, else 1."""
+    signal.signal(signal.SIGUSR1, give_up)
     probe = Probe(options, options.url)
     if options.shots is not None:
         options.shots.mkdir(parents=True, exist_ok=True)

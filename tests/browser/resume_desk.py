@@ -60,7 +60,7 @@ class Desk:
         """Load the app in a tab of a fresh profile."""
         relay = Relay(url.hostname or "127.0.0.1", url.port or 80)
         address = url._replace(netloc=f"127.0.0.1:{relay.port}").geturl()
-        desk = cls(Tab(open_context(browser, address), address), relay, control)
+        desk = cls(Tab(open_context(browser), address), relay, control)
         desk.load()
         return desk
 

@@ -19,7 +19,7 @@ def expect(tab: Tab, step: str, route: str, address: str) -> bool:
 def walk(browser: Browser, url: str, base: str, mark: str) -> bool:
     """Open a page deep in the app, go on, load it again, and go back."""
     first, second = f"{base}{mark}/item/1", f"{base}{mark}/item/2"
-    tab = Tab(open_context(browser, url), url.rstrip("/") + first)
+    tab = Tab(open_context(browser), url.rstrip("/") + first)
     tab.open()
     good = expect(tab, f"{first} opened", "/item/1", first)
     good &= tab.value("name") == base.strip("/")

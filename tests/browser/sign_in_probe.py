@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Sign in at a provider with Flet's compiled web client, in headless Chromium.
 
-    sign_in_probe.py --url http://127.0.0.1:8551/ --provider http://127.0.0.1:8552 \\
-        --scenario popup,denial
+    sign_in_probe.py --url http://127.0.0.1:8551/ --scenario popup,denial
 
 The server serves sign_in_app.py; the provider is that of oauth_provider.py. For `late` the server
 has FLET_OAUTH_STATE_TIMEOUT of a few seconds. Lines and exit status are those of probe.py.
@@ -22,7 +21,7 @@ from browser_tab import Tab, open_context
 from probe import Probe, checked
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Route
+    from playwright.sync_api import Browser, Page
 
 _CALLBACK = "**/oauth_callback*"
 
@@ -39,7 +38,7 @@ class Desk:
 
     def another(self) -> Tab:
         """Open the app in another profile."""
-        tab = Tab(open_context(self.browser, self.url, self.probe.options.provider), self.url)
+        tab = Tab(open_context(self.browser), self.url)
         tab.open()
         shown, _ = tab.wait_value("User", "nobody", timeout=60)
         assert shown, tab.text()
@@ -61,22 +60,12 @@ class Desk:
         return None if window.is_closed() else window.inner_text("body")
 
     def allow_and_stay(self) -> str:
-        """Sign in, keep the browser from coming back, and return where it was to."""
-        addresses: list[str] = []
-
-        def catch(route: Route) -> None:
-            # What a redirect leads to cannot be caught itself.
-            answer = route.fetch(max_redirects=0)
-            route.fulfill(body="caught")
-            # Last: whoever waits for it closes the window, and a window cannot be answered then.
-            addresses.append(answer.headers["location"])
-
+        """Sign in, but have the provider say where it would send the browser; return that."""
         window = self.sign_in()
-        window.route("**/authorize*", catch)
-        window.get_by_role("button", name="Allow").click(timeout=10_000)
-        self.tab.wait(lambda: addresses)
+        window.get_by_role("button", name="Show").click(timeout=10_000)
+        address = window.locator("output").inner_text(timeout=10_000)
         window.close()
-        return addresses[0]
+        return address
 
     def visit(self, tab: Tab, address: str) -> tuple[int, str]:
         """Open an address in another tab of the same profile."""
@@ -173,7 +162,6 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--url", required=True, type=urlsplit)
-    parser.add_argument("--provider", required=True)
     parser.add_argument("--scenario", required=True, type=lambda value: value.split(","))
     parser.add_argument("--shots", type=Path, help="folder for pictures of what failed")
     parser.add_argument("--chromium", help="the program, if it is not found by itself")

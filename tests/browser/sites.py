@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -133,14 +134,17 @@ def probe(
     url: str, scenarios: str, *options: str, script: str = "probe.py", timeout: float = 200
 ) -> None:
     """Run scenarios; their lines are shown when one fails."""
-    done = subprocess.run(
-        [sys.executable, str(HERE / script), "--url", url, "--scenario", scenarios, *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
-    print(done.stdout)
-    bad = [line for line in done.stdout.splitlines() if line.startswith(("FAIL", "SKIP"))]
-    assert (done.returncode, bad) == (0, [])
+    program = [sys.executable, str(HERE / script), "--url", url, "--scenario", scenarios, *options]
+    with subprocess.Popen(
+        program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGUSR1)  # it says where it is, and ends
+            output, _ = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    print(output)
+    bad = [line for line in output.splitlines() if line.startswith(("FAIL", "SKIP"))]
+    assert (process.returncode, bad) == (0, [])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
-CONTROLS = "load,counter,text,route,upload,reload,reconnect"
+CONTROLS = "load,counter,route,upload,reconnect"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -63,7 +63,7 @@ def test_signing_in_under_a_prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv("FLET_ANYIO_TEST_PROVIDER", authority)
         monkeypatch.setenv("FLET_ANYIO_TEST_SITE", url.rstrip("/"))
         with serving(["trio", "--proxy-path", "/shop", "--app", app], tmp_path, port) as site:
-            probe(url, "popup,here", "--provider", authority, script="sign_in_probe.py")
+            probe(url, "popup,here", script="sign_in_probe.py")
             log = site.log.read_text()
     assert "Traceback" not in log, log
 

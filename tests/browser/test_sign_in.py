@@ -34,10 +34,10 @@ def authority() -> Iterator[str]:
         yield url
 
 
-def sign_in_probe(server: str, scenarios: str, authority: str, folder: Path) -> None:
+def sign_in_probe(server: str, scenarios: str, folder: Path) -> None:
     arguments = [*SERVERS[server], "--app", str(HERE / "sign_in_app.py")]
     with serving(arguments, folder) as site:
-        probe(site.url, scenarios, "--provider", authority, script="sign_in_probe.py")
+        probe(site.url, scenarios, script="sign_in_probe.py")
     assert "Traceback" not in site.log.read_text(), site.log.read_text()
 
 
@@ -46,10 +46,10 @@ def test_sign_in(
     server: str, authority: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FLET_ANYIO_TEST_PROVIDER", authority)
-    sign_in_probe(server, SCENARIOS[server], authority, tmp_path)
+    sign_in_probe(server, SCENARIOS[server], tmp_path)
 
 
 def test_coming_back_late(authority: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLET_ANYIO_TEST_PROVIDER", authority)
     monkeypatch.setenv("FLET_OAUTH_STATE_TIMEOUT", "3")
-    sign_in_probe("hypercorn-trio", "late", authority, tmp_path)
+    sign_in_probe("hypercorn-trio", "late", tmp_path)
