@@ -98,7 +98,7 @@ def browser(session: nox.Session) -> None:
     if not required and not any(map(shutil.which, CHROMIUM)):
         session.skip("there is no Chromium; FLET_ANYIO_REQUIRE_BROWSER=1 takes Playwright's own")
     _install(session, "-e", ".[web,trio,test,browser]")
-    _pytest(session, "browser", workers=2)
+    _pytest(session, "browser", workers=3)
 
 
 @nox.session
@@ -137,7 +137,7 @@ def _install(session: nox.Session, *arguments: str) -> None:
     session.run(*command, *arguments, env=_uv_settings(session), silent=True)
 
 
-def _pytest(session: nox.Session, marks: str, *, workers: int = 3, everything: bool = True) -> None:
+def _pytest(session: nox.Session, marks: str, *, workers: int = 4, everything: bool = True) -> None:
     # Also on two cores: much of the time goes by in tests that wait for real servers.
     arguments = ["-m", marks, "-n", str(workers), "--dist", "worksteal"]
     if not everything:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -38,8 +39,6 @@ def anyio_backend(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the machine reaches a test."""
-    import os
-
     for name in os.environ:
         if name.startswith("FLET_") and not name.startswith("FLET_ANYIO_"):
             monkeypatch.delenv(name)
@@ -47,9 +46,15 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Nothing is read from or written to the user's cache, by servers of other processes either."""
+    """Nothing is read from or written to the user's cache, by servers of other processes either.
+
+    The tests have one for all workers: to compress the client takes longer than many a test.
+    """
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FLET_ANYIO_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("FLET_ANYIO_CACHE_DIR", str(base / "cache"))
         yield
 
 

@@ -55,8 +55,8 @@ COMMANDS = {
     "uvicorn-uvloop": [*_UVICORN, "--loop", "uvloop", "served_app:app"],
 }
 
-# A loop of uvloop's makes no difference to how a program of ours is stopped.
-_TWINS = {"serve-asyncio", "serve-uvloop", "hypercorn-uvloop"}
+# `run` does what `serve` does, and the loop makes no difference to what is in front of it.
+_TWINS = {"serve-asyncio", "serve-uvloop", "serve-trio", "hypercorn-uvloop", "uvicorn-asyncio"}
 SERVED = [name for name in COMMANDS if name not in _TWINS or os.environ.get("FLET_ANYIO_LONG")]
 """Those that are tried in each run of the tests; with FLET_ANYIO_LONG=1, all."""
 
@@ -68,7 +68,8 @@ _REGISTER = b"\x00" + msgpack.packb(
 class Program:
     """A server in a process of its own."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, name: str, process: subprocess.Popen[str]) -> None:
+        self.name = name
         self.process = process
         self.url = ""
         # One connection for all requests: hypercorn keeps an old one for a while.
@@ -161,7 +162,7 @@ def running(
         # hypercorn has children: they are ended with it.
         start_new_session=True,
     ) as process:
-        program = Program(process)
+        program = Program(name, process)
         try:
             program.wait_listening()
             yield program

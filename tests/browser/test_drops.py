@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-DROPS = os.environ.get("FLET_ANYIO_BROWSER_DROPS", "10")
+DROPS = os.environ.get("FLET_ANYIO_BROWSER_DROPS", "8")
 SEED = os.environ.get("FLET_ANYIO_BROWSER_SEED")
 
 FUZZ_TIMEOUT = 60 + 5 * int(DROPS)

@@ -6,11 +6,15 @@ import socket
 import sys
 import time
 from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING
 
 import pytest
 from websockets.frames import Frame
 
 from programs import SERVED, Program, deaf_client, eventually, register, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytestmark = [
     pytest.mark.slow,
@@ -81,14 +85,54 @@ BODY_IN_A_HANDSHAKE = (
 )
 
 
-@pytest.mark.parametrize("server", [name for name in SERVED if "uvicorn" not in name])
-def test_a_bad_handshake_ends_no_server(server: str) -> None:
-    with running(server) as program:
-        with socket.create_connection(program.address, 10) as sock:
-            sock.sendall(BODY_IN_A_HANDSHAKE.encode())
-            assert sock.recv(1024).startswith(b"HTTP/1.1 400")
-        assert program.state()["sessions"] == 0
+def end_and_look(program: Program, data: bytes) -> None:
+    """Send this over a connection that registered, end it, and see nothing of it left."""
+    with socket.create_connection(program.address, 10) as sock:
+        register(sock, program.url)
+        # The server may be quicker, and reset what it has ended.
+        with suppress(ConnectionError):
+            sock.sendall(data)
+            sock.shutdown(socket.SHUT_WR)
+            while sock.recv(65536):
+                pass
+
+
+@pytest.fixture(scope="module")
+def server(request: pytest.FixtureRequest) -> Iterator[tuple[Program, dict[str, int]]]:
+    """A server that the tests share, and what it holds when nobody is there."""
+    with running(request.param) as program:
+        # The first client brings what is there for all.
+        end_and_look(program, b"")
+        program.end_sessions()
+        eventually(lambda: program.state()["sessions"] == 0)
+        yield program, program.state()
+        program.terminate()
+        program.wait(10)
         assert "Traceback" not in program.text
+
+
+@pytest.fixture
+def program(server: tuple[Program, dict[str, int]]) -> Iterator[Program]:
+    """The server, of which nothing may be left that was not there before."""
+    program, quiet = server
+    yield program
+    program.end_sessions()
+    for what in ("sessions", "fds", "tasks"):
+        eventually(lambda: program.state()[what] == quiet[what])  # noqa: B023
+    assert "Traceback" not in program.text
+
+
+on_every_server = pytest.mark.parametrize("server", SERVED, indirect=True)
+
+
+@pytest.mark.parametrize(
+    "server", [name for name in SERVED if "uvicorn" not in name], indirect=True
+)
+def test_a_bad_handshake_ends_no_server(program: Program) -> None:
+    with socket.create_connection(program.address, 10) as sock:
+        sock.sendall(BODY_IN_A_HANDSHAKE.encode())
+        assert sock.recv(1024).startswith(b"HTTP/1.1 400")
+    assert program.state()["sessions"] == 0
 
 
 @pytest.mark.parametrize(
@@ -108,79 +152,51 @@ def test_hypercorn_is_guarded_wherever_the_app_is(server: str, served: str, app:
         assert "Traceback" not in program.text
 
 
-def end_and_look(program: Program, data: bytes) -> None:
-    """Send this over a connection that registered, end it, and see nothing of it left."""
-    with socket.create_connection(program.address, 10) as sock:
-        register(sock, program.url)
-        # The server may be quicker, and reset what it has ended.
-        with suppress(ConnectionError):
-            sock.sendall(data)
+@on_every_server
+def test_who_goes_on_after_a_bad_frame_is_let_go(program: Program) -> None:
+    bad, more = bytes.fromhex("82810000000007"), bytes.fromhex("82810000000000")
+    for _ in range(MANY):
+        end_and_look(program, bad + more * 200)
+
+
+@on_every_server
+def test_who_sends_a_body_that_nobody_reads_is_let_go(program: Program) -> None:
+    request = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+    for _ in range(MANY):
+        with socket.create_connection(program.address, 10) as sock, suppress(OSError):
+            sock.sendall(request + bytes(MEGABYTE))
+
+
+@on_every_server
+def test_who_has_left_is_not_waited_for(program: Program) -> None:
+    page = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    for sent in [page, BODY_IN_A_HANDSHAKE, page.replace("\r\n\r\n", "")] * 3:
+        # Sooner than the server would give up on a connection where nothing comes.
+        with socket.create_connection(program.address, 4) as sock, suppress(ConnectionError):
+            sock.sendall(sent.encode())
             sock.shutdown(socket.SHUT_WR)
             while sock.recv(65536):
                 pass
 
 
-@pytest.mark.parametrize("server", SERVED)
-def test_who_goes_on_after_a_bad_frame_is_let_go(server: str) -> None:
-    bad, more = bytes.fromhex("82810000000007"), bytes.fromhex("82810000000000")
-    with running(server) as program:
-        end_and_look(program, b"")
-        program.end_sessions()
-        eventually(lambda: program.state()["sessions"] == 0)
-        before = program.state()
-        for _ in range(MANY):
-            end_and_look(program, bad + more * 200)
-        program.end_sessions()
-        eventually(lambda: program.state()["fds"] == before["fds"])
-        eventually(lambda: program.state()["tasks"] == before["tasks"])
-
-
-@pytest.mark.parametrize("server", SERVED)
-def test_who_sends_a_body_that_nobody_reads_is_let_go(server: str) -> None:
-    request = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
-    with running(server) as program:
-        before = program.state()
-        for _ in range(MANY):
-            with socket.create_connection(program.address, 10) as sock, suppress(OSError):
-                sock.sendall(request + bytes(MEGABYTE))
-        eventually(lambda: program.state()["fds"] == before["fds"])
-        eventually(lambda: program.state()["tasks"] == before["tasks"])
-
-
-@pytest.mark.parametrize("server", SERVED)
-def test_who_has_left_is_not_waited_for(server: str) -> None:
-    page = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-    with running(server) as program:
-        for sent in [page, BODY_IN_A_HANDSHAKE, page.replace("\r\n\r\n", "")] * 3:
-            # Sooner than the server would give up on a connection where nothing comes.
-            with socket.create_connection(program.address, 4) as sock, suppress(ConnectionError):
-                sock.sendall(sent.encode())
-                sock.shutdown(socket.SHUT_WR)
-                while sock.recv(65536):
-                    pass
-
-
-@pytest.mark.parametrize("server", SERVED)
-def test_who_is_refused_is_let_go(server: str) -> None:
+@on_every_server
+def test_who_is_refused_is_let_go(program: Program) -> None:
     handshake = BODY_IN_A_HANDSHAKE.replace("Content-Length: 5\r\n\r\nhello", "\r\n")
     old, keyless = handshake.replace("13", "12"), handshake.replace("Sec-WebSocket-Key", "X-Key")
     # uvicorn waits for the rest of a body here.
-    refused = [old, keyless] + ([] if "uvicorn" in server else [BODY_IN_A_HANDSHAKE])
-    with running(server) as program:
-        for sent in refused:
-            with socket.create_connection(program.address, 4) as sock, suppress(ConnectionError):
-                sock.sendall(sent.encode())
-                while sock.recv(65536):
-                    pass
-        assert "failed" not in program.text
-
-
-@pytest.mark.parametrize("server", SERVED)
-def test_a_method_in_small_letters_is_no_error(server: str) -> None:
-    with running(server) as program:
+    refused = [old, keyless]
+    if "uvicorn" not in program.name:
+        refused.append(BODY_IN_A_HANDSHAKE)
+    for sent in refused:
         with socket.create_connection(program.address, 4) as sock, suppress(ConnectionError):
-            sock.sendall(b"head /no/such.js HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert sock.recv(65536).startswith(b"HTTP/1.1 40")
-        program.terminate()
-        program.wait(10)
-        assert "Traceback" not in program.text
+            sock.sendall(sent.encode())
+            while sock.recv(65536):
+                pass
+    assert "failed" not in program.text
+
+
+@on_every_server
+def test_a_method_in_small_letters_is_no_error(program: Program) -> None:
+    with socket.create_connection(program.address, 4) as sock, suppress(ConnectionError):
+        sock.sendall(b"head /no/such.js HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert sock.recv(65536).startswith(b"HTTP/1.1 40")
