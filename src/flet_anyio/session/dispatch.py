@@ -23,6 +23,7 @@ from ..limits.overruns import count_overrun
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from ..compat.door import Door, Wakeup
     from ..limits import Limits
 
 __all__ = ["Dispatcher", "Slot", "Turn", "give_up_slot"]
@@ -97,6 +98,7 @@ class Dispatcher:
     def __init__(
         self,
         limits: Limits,
+        door: Door,
         prepare: Callable[[Callable[[], Turn | None]], Turn | None],
         until_idle: Callable[[], Awaitable[None]],
         *,
@@ -105,12 +107,13 @@ class Dispatcher:
         # Most of the time it is empty, and a deque takes more memory than all else here.
         self._queue: list[_Queued] = []
         self._limits = limits
+        self._door = door
         self._prepare = prepare
         self._until_idle = until_idle
         self._at_once = at_once
         self._from_client = 0
         self._bytes = 0
-        self._arrived: anyio.Event | None = None
+        self._arrived: Wakeup | None = None
         self._idle = False
         self._room: anyio.Event | None = None
         self._slots: anyio.Semaphore | None = None
@@ -181,7 +184,7 @@ class Dispatcher:
 
     async def _next(self) -> Callable[[], Turn | None]:
         while not self._queue:
-            arrived = self._arrived = anyio.Event()
+            arrived = self._arrived = self._door.wakeup()
             self._idle = self._at_once
             try:
                 await arrived.wait()

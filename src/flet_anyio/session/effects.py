@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
-import anyio
 from anyio.lowlevel import checkpoint
 
 from .handlers import call_name
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from flet.components.hooks.use_effect import EffectHook
     from flet.controls.base_control import BaseControl
 
-    from ..compat.door import Door
+    from ..compat.door import Door, Wakeup
     from .tasks import Tasks
 
 __all__ = ["Scheduler"]
@@ -35,7 +34,7 @@ class Scheduler:
         # In the order asked for, each control once: a dict, as a set would shuffle them.
         self._updates: dict[BaseControl, None] = {}
         self._effects: list[tuple[EffectHook, bool]] = []
-        self._wanted: anyio.Event | None = None
+        self._wanted: Wakeup | None = None
         self._started = False
 
     def start(self) -> None:
@@ -74,7 +73,7 @@ class Scheduler:
             if self._updates or self._effects:
                 await checkpoint()
             else:
-                self._wanted = anyio.Event()
+                self._wanted = self._door.wakeup()
                 await self._wanted.wait()
             self.run_batch()
 

@@ -97,6 +97,7 @@ class Session:
         )
         self._dispatcher = Dispatcher(
             self._limits,
+            self._door,
             self._take_turn,
             self._tasks.until_idle,
             at_once=self._tasks.inline,

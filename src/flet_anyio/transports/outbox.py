@@ -9,15 +9,13 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import anyio
-
 from ..errors import OutboxFull
 from ..limits.overruns import count_overrun
 from ..wire.codes import CloseCode
 from ..wire.joining import join_updates
 
 if TYPE_CHECKING:
-    from ..compat.door import Door
+    from ..compat.door import Door, Wakeup
 
 __all__ = ["Close", "Outbox"]
 
@@ -43,7 +41,7 @@ class Outbox:
         self._held: list[bytes] | None = None
         self._bytes = 0
         self._end: Close | None = None
-        self._arrived: anyio.Event | None = None
+        self._arrived: Wakeup | None = None
 
     def put(self, *frames: bytes, urgent: bool = False, bounded: bool = True) -> None:
         """Queue frames that belong together: all, or none. After the end they are dropped.
@@ -110,7 +108,7 @@ class Outbox:
                     return frame
                 if self._end is not None:
                     return self._end
-                arrived = self._arrived = anyio.Event()
+                arrived = self._arrived = self._door.wakeup()
             await arrived.wait()
 
     def _add(self, frames: tuple[bytes, ...]) -> None:

@@ -13,7 +13,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Match, Mount, Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from ..compat.servers import asgi_connection, guard_hypercorn
 from ..flet_app import FletApp
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from flet.controls.types import RouteUrlStrategy, WebRenderer
     from starlette.requests import Request
     from starlette.types import Message, Receive, Scope, Send
-    from starlette.websockets import WebSocket
 
     from ..render import RendererName
     from ..session.threads import SyncHandlers
@@ -67,6 +67,14 @@ class FletAsgi(Starlette):
         return self.site.limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and not self.user_middleware:
+            matched, found = self.site.socket_route.matches(scope)
+            if matched is Match.FULL:
+                # Past Starlette's layers: each would wait, with a frame and closures of its own,
+                # for as long as the connection lasts.
+                scope.update(found, app=self)
+                await self.site.serve_socket(WebSocket(scope, receive, send))
+                return
         timeout = self.limits.write_timeout
         if scope["type"] == "http" and timeout is not None:
             # Servers wait for ever for who asks for a large file and never reads it.
@@ -159,7 +167,9 @@ def app(
         ValueError: A setting or variable is not of its kind; the message names it.
     """
     origins = origin_list(allowed_origins)
+    websocket = endpoint(None, "FLET_WEBSOCKET_HANDLER_ENDPOINT", "ws")
     site = _Site(
+        socket_path=websocket,
         main=main,
         before_main=before_main,
         session_timeout_seconds=session_timeout(session_timeout_seconds),
@@ -175,10 +185,9 @@ def app(
         limits=limits,
         debug=debug,
     )
-    websocket = endpoint(None, "FLET_WEBSOCKET_HANDLER_ENDPOINT", "ws")
     callback = endpoint(None, "FLET_OAUTH_CALLBACK_HANDLER_ENDPOINT", "oauth_callback")
     routes: list[BaseRoute] = [
-        WebSocketRoute(f"/{websocket}", site.serve_socket),
+        site.socket_route,
         Route(f"/{callback}", site.finish_sign_in),
     ]
     if readiness_path is not None:
@@ -212,8 +221,15 @@ class _Site:
     """One app at one place: its settings, and the server that runs it."""
 
     def __init__(
-        self, *, limits: Limits | None, debug: bool, upload_path: str, **settings: Any
+        self,
+        *,
+        limits: Limits | None,
+        debug: bool,
+        socket_path: str,
+        upload_path: str,
+        **settings: Any,
     ) -> None:
+        self.socket_route = WebSocketRoute(f"/{socket_path}", self.serve_socket)
         self.upload_path = upload_path
         self.server: Server | None = None
         self.limits = limits or Limits()
