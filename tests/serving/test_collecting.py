@@ -1,3 +1,5 @@
+"""How often a program that is a server collects all garbage."""
+
 from __future__ import annotations
 
 import gc
@@ -52,6 +54,29 @@ def test_a_heap_that_grows_has_none_before_it_is_time() -> None:
     with counted() as seen:
         kept += [grow(), grow(), grow(), grow()]
         assert seen
+
+
+@pytest.mark.parametrize(("takes", "wait"), [(0.01, PAUSE), (0.1, 20), (5, 60)])
+def test_the_longer_one_takes_the_longer_is_the_next_put_off(takes: float, wait: float) -> None:
+    now = 0.0
+
+    def take(phase: str, info: dict[str, Any]) -> None:
+        nonlocal now
+        if phase == "start" and info["generation"] == 2:
+            now += takes
+
+    with collecting_rarely(PAUSE, lambda: now), counted() as seen:
+        gc.callbacks.append(take)
+        try:
+            gc.collect()
+            now += wait - 0.1
+            kept = [grow(), grow()]
+            assert len(seen) == 1
+            now += 0.2
+            kept += [grow(), grow(), grow()]
+            assert len(seen) >= 2
+        finally:
+            gc.callbacks.remove(take)
 
 
 def test_it_leaves_all_as_it_was() -> None:
