@@ -62,6 +62,7 @@ async def state(request: Request) -> JSONResponse:
             "attached": sum(session.attached for session in sessions),
             "tasks": len(anyio.get_running_tasks()),
             "fds": len(os.listdir("/proc/self/fd")),
+            "pid": os.getpid(),  # hypercorn's own command serves in a child
         }
     )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import sys
 import time
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -157,6 +159,24 @@ def test_who_goes_on_after_a_bad_frame_is_let_go(program: Program) -> None:
     bad, more = bytes.fromhex("82810000000007"), bytes.fromhex("82810000000000")
     for _ in range(MANY):
         end_and_look(program, bad + more * 200)
+
+
+@pytest.mark.parametrize("server", SERVED)
+def test_connections_wait_while_too_many_files_are_open(server: str) -> None:
+    with running(server) as program:
+        pid, held = (program.state()[name] for name in ("pid", "fds"))
+        _, most = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (held + MANY, most))
+        with ExitStack() as clients:
+            for _ in range(2 * MANY):
+                clients.enter_context(socket.create_connection(program.address, 10))
+            eventually(lambda: len(list(Path(f"/proc/{pid}/fd").iterdir())) == held + MANY)
+            # Who is there already is served.
+            assert program.http.get(f"{program.url}/-/ready").status_code == 200
+        end_and_look(program, b"")
+        assert program.state()["sessions"] == 1
+        if server.startswith("run"):
+            assert len(program.log) < MANY, program.text
 
 
 @on_every_server

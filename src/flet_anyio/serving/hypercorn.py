@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypercorn.config import Config
 
+from ..compat import accepting
 from ..compat.door import on_trio
 from ..compat.servers import guard_hypercorn
 from .sockets import BACKLOG
@@ -44,7 +45,8 @@ async def serve_sockets(
     """Serve connections of a listening socket until `stop` is set. Takes over the socket."""
     config.bind = [f"fd://{listener.detach()}"]
     serve = _backend_serve()
-    await serve(app, config, shutdown_trigger=stop.wait, mode="asgi")
+    with accepting.told_once():
+        await serve(app, config, shutdown_trigger=stop.wait, mode="asgi")
 
 
 def _backend_serve() -> Callable[..., Awaitable[Any]]:

@@ -17,6 +17,7 @@ from ..compat.exit import leave_at_exit
 from ..settings import log_level, setting
 from .apps import limits_for
 from .collecting import collecting_rarely
+from .open_files import allow_all_files
 from .serve import serve
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ def run(
     after the grace, and the program ends without it, with status 1. So it does with threads that
     go on when the program has come to its end.
 
-    Between two full garbage collections there are ten seconds at least, however many clients come.
+    The process is the server's: between two full garbage collections there are ten seconds at
+    least, however many clients come, and it may open as many files as the system allows, as each
+    client takes one.
 
     Args:
         main: A Flet app, or an ASGI app.
@@ -76,6 +79,7 @@ def run(
         limits.shutdown_grace + _MARGIN,
     )
     options: dict[str, Any] = {"use_uvloop": True} if uvloop and backend == "asyncio" else {}
+    allow_all_files()
     with _handlers_kept(), collecting_rarely():
         try:
             anyio.run(program.run, backend=backend, backend_options=options)
