@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import anyio
@@ -25,8 +26,8 @@ __all__ = ["Link"]
 logger = logging.getLogger(__name__)
 
 _REASON_BYTES = 123
-_IN_A_ROW = 8
-"""How many messages of one client may be dealt with before others have their turn."""
+_AT_ONCE = 50e-6
+"""Seconds within which a message comes that was there already, so that nobody else ran."""
 _GOODBYE = 2
 """Seconds that the closing handshake may take."""
 
@@ -47,6 +48,7 @@ class Link:
         self._door = door
         self._outbox = Outbox(limits.outbox_bytes, door)
         self._received = 0
+        self._at_once = False
         self._receiving = False
         self._failed = False
         # Unless something says why: whoever ran the connection was cancelled.
@@ -71,11 +73,14 @@ class Link:
             PeerError: It is larger than `Limits.message_bytes`.
             TransportClosed: The connection is over.
         """
-        if self._received % _IN_A_ROW == 0:
-            # Servers hand over what has come already without letting anybody else run.
+        if self._at_once:
+            # Servers hand over what has come already without letting anybody else run, and one that
+            # floods the server is to have no more turns than those who click.
             await checkpoint()
         self._receiving = True
+        before = perf_counter()
         frame = await self._transport.receive()
+        self._at_once = perf_counter() - before < _AT_ONCE
         self._receiving = False
         self._received += 1
         if self._failed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-class Clock:
+class Clock(threading.local):
+    """Each thread has a time of its own: what one takes does not happen in a step of another."""
+
     def __init__(self) -> None:
         self.now = 0.0
 
