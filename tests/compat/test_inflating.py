@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import inspect
 import itertools
@@ -25,6 +26,7 @@ from fastapi import FastAPI, WebSocket
 from hypercorn.protocol import ws_stream
 from starlette.websockets import WebSocketDisconnect
 from websockets.client import ClientProtocol
+from websockets.exceptions import ConnectionClosed
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.protocol import State
 from websockets.sync.client import connect
@@ -33,6 +35,7 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage
 from wsproto.extensions import PerMessageDeflate
 
+from flet_anyio import FletApp
 from flet_anyio.compat import servers
 from flet_anyio.compat.servers import guard_hypercorn
 from flet_anyio.limits import Limits
@@ -41,7 +44,7 @@ from flet_anyio.serving.sockets import listen
 from fuzz.frames import BINARY, CONTINUATION, PING, PONG, TEXT, frame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.anyio
 
@@ -395,6 +398,33 @@ async def test_without_a_limit_there_is_none() -> None:
 unbounded = pytest.mark.xfail(strict=True, reason="uvicorn inflates all that came, with wsproto")
 
 
+@contextmanager
+def on_uvicorn(app: Any, **settings: Any) -> Iterator[int]:
+    """Run it in a thread, at the port that this gives."""
+    listener = listen("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", **settings))
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+@contextmanager
+def kept_memory() -> Iterator[Callable[[], int]]:
+    """How much memory is held more than before, where no garbage is collected."""
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        yield lambda: tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "protocol",
@@ -402,19 +432,31 @@ unbounded = pytest.mark.xfail(strict=True, reason="uvicorn inflates all that cam
 )
 @pytest.mark.filterwarnings("ignore")  # the first is on its way out
 def test_uvicorn_bounds_messages_itself(protocol: Any) -> None:
-    listener = listen("127.0.0.1", 0)
-    config = uvicorn.Config(app(), ws=protocol, log_level="critical", ws_max_size=LIMIT)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, args=([listener],))
     data = whole(BOMB)
-    thread.start()
-    try:
-        # It may reset the connection with its goodbye on the way.
+    # It may reset the connection with its goodbye on the way.
+    with on_uvicorn(app(), ws=protocol, ws_max_size=LIMIT) as port:
         with peak_below(50 * LIMIT), suppress(ConnectionError):
-            assert goodbye(data, listener.getsockname()[1]) == 1009
-    finally:
-        server.should_exit = True
-        thread.join(10)
+            assert goodbye(data, port) == 1009
+
+
+@pytest.mark.slow
+def test_uvicorn_keeps_nothing_of_a_message_that_ended_its_connection() -> None:
+    flet = FastAPI()
+
+    @flet.websocket("/ws")
+    async def serve(websocket: WebSocket) -> None:
+        await FletApp(main=lambda page: None).handle(websocket)
+
+    with (
+        on_uvicorn(flet, ws="websockets-sansio", ws_max_size=8 * MIB) as port,
+        kept_memory() as kept,
+    ):
+        for _ in range(5):
+            with connect(f"ws://127.0.0.1:{port}/ws") as client:
+                client.socket.sendall(pinged(BOMB))
+                with pytest.raises(ConnectionClosed):
+                    client.recv(10)
+        assert kept() < 8 * MIB
 
 
 # --- what is counted on -------------------------------------------------------------------------

@@ -34,6 +34,7 @@ __all__ = [
     "TcpConnection",
     "asgi_connection",
     "drop_connections",
+    "forget_failure",
     "guard_hypercorn",
     "stopping",
     "trio_connection",
@@ -49,6 +50,7 @@ _ASYNCIO_TRANSPORTS = (
 )
 _TRIO_STREAM = attrgetter("send.__self__.send.__self__.stream")  # hypercorn on trio
 _HYPERCORN_STOPS = attrgetter("context.terminated.wait")
+_UVICORN_FAILURE = attrgetter("conn.parser_exc")
 
 _ABNORMAL = 1006
 """What an app is told of a WebSocket that ended without a goodbye (RFC 6455, section 7.4.1)."""
@@ -122,6 +124,17 @@ def stopping(websocket: WebSocket) -> Callable[[], Awaitable[None]] | None:
         _HYPERCORN_STOPS, _owner(getattr(websocket, "_send", None))
     )
     return waits
+
+
+def forget_failure(websocket: WebSocket) -> None:
+    """Have the server keep nothing of the message that ended a connection, which is over.
+
+    Under uvicorn the connection knows the error, whose traceback knows the message as far as it
+    was inflated, and the connection. Dozens of MiB would wait for a full collection of garbage.
+    """
+    error = _maybe(_UVICORN_FAILURE, _owner(getattr(websocket, "_send", None)))
+    if isinstance(error, Exception):
+        error.__traceback__ = None
 
 
 def guard_hypercorn() -> None:

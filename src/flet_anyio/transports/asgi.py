@@ -10,7 +10,7 @@ from starlette.datastructures import URL
 from starlette.responses import Response
 from starlette.websockets import WebSocketState
 
-from ..compat.servers import stopping, websocket_connection
+from ..compat.servers import forget_failure, stopping, websocket_connection
 from ..errors import TransportClosed
 from ..wire.codes import CloseCode
 from .base import PeerInfo
@@ -89,6 +89,8 @@ class AsgiTransport:
         except Exception as error:
             # Servers say in many ways that the connection is over already.
             logger.debug("closing a WebSocket: %r", error)
+        finally:
+            forget_failure(self._websocket)
 
     def bound_writes(self, seconds: float) -> bool:
         return self._connection is not None and self._connection.bound_writes(seconds)
