@@ -34,6 +34,18 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 EXTRAS = PYPROJECT["project"]["optional-dependencies"]
 
 
+def _runs(version: str) -> bool:
+    """Whether this Python is there. A shim on the path may be there and not run."""
+    program = shutil.which(f"python{version}")
+    return bool(
+        program and subprocess.run([program, "--version"], capture_output=True).returncode == 0
+    )
+
+
+FOUND = [version for version in PYTHONS if _runs(version)] or PYTHONS[:1]
+OLDEST, MIDDLE, NEWEST = PYTHONS[0], FOUND[len(FOUND) // 2], FOUND[-1]
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style, and the mistakes that can be seen without running anything."""
@@ -73,18 +85,20 @@ def audit(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The tests on every backend; on older Pythons without the slow ones, on asyncio and trio."""
     _install(session, "-e", ".[web,trio,test,test-trio]")
-    _pytest(session, "not browser", everything=session.python == _newest_python())
+    # Eager tasks are hardly anybody's yet, and what is slow is mostly the servers'.
+    marks = "not browser and not (slow and eager)"
+    _pytest(session, marks, everything=session.python == NEWEST)
 
 
-@nox.session
+@nox.session(python=MIDDLE)
 def tests_no_trio(session: nox.Session) -> None:
-    """The tests where trio is not installed: asyncio needs none of it."""
+    """The tests with no trio installed, as asyncio needs none of it; on a Python in between."""
     _install(session, "-e", ".[web,test]")
     session.run("python", "-c", "import importlib.util as u; assert not u.find_spec('trio')")
     _pytest(session, "not browser", everything=False)
 
 
-@nox.session(python=PYTHONS[0])
+@nox.session(python=OLDEST)
 def tests_lowest(session: nox.Session) -> None:
     """The tests with the oldest version of each dependency that the metadata allows."""
     _install(session, "--resolution", "lowest-direct", "-e", ".[web,trio,test,test-trio]")
@@ -155,15 +169,6 @@ def _only(*names: str) -> list[str]:
     return [one for one in EXTRAS["dev"] if one.startswith(names)]
 
 
-def _newest_python() -> str:
-    """The newest of PYTHONS that runs here. A shim on the path may be there and not run."""
-    for version in reversed(PYTHONS):
-        program = shutil.which(f"python{version}")
-        if program and subprocess.run([program, "--version"], capture_output=True).returncode == 0:
-            return version
-    return PYTHONS[0]
-
-
 def _uv_settings(session: nox.Session) -> dict[str, str]:
     """Where pip is told to find packages, told to uv, which does not read pip's settings."""
     listed = session.run("pip", "config", "list", silent=True) or ""
@@ -178,9 +183,9 @@ def _uv_settings(session: nox.Session) -> dict[str, str]:
     return settings
 
 
-# Where there are others, the oldest Python has its run with the oldest dependencies.
+# The newest Python has all tests; of the others each has one of the runs that leave something out,
+# the oldest that with the oldest dependencies.
 nox.options.sessions = [
-    *("lint", "types", "audit"),
-    *(f"tests-{version}" for version in PYTHONS[_newest_python() != PYTHONS[0] :]),
+    *("lint", "types", "audit", f"tests-{NEWEST}"),
     *("tests_no_trio", "tests_lowest", "browser"),
 ]

@@ -21,6 +21,8 @@ def _param(name: str, *, needs: str | None = None, since: tuple[int, int] = (3, 
     marks = []
     if needs is not None and not _installed(needs):
         marks.append(pytest.mark.skip(reason=f"{needs} is not installed"))
+    if "eager" in name:
+        marks.append(pytest.mark.eager)
     if sys.version_info < since:
         marks.append(pytest.mark.skip(reason=f"needs Python {since[0]}.{since[1]}"))
     return pytest.param(name, marks=marks, id=name)

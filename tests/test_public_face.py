@@ -24,7 +24,12 @@ from flet_anyio.session import Session
 from flet_anyio.session.page import Page
 
 SOURCE = Path(flet_anyio.__file__).parent
-ASYNCIO_MAY_BE_IMPORTED = {"compat/endings.py", "compat/hosting.py", "compat/loops.py"}
+ASYNCIO_MAY_BE_IMPORTED = {
+    "compat/accepting.py",
+    "compat/endings.py",
+    "compat/hosting.py",
+    "compat/loops.py",
+}
 
 
 def public(kind: type) -> set[str]:

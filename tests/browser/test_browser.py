@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 ROOT = HERE.parent.parent
-IDLE = os.environ.get("FLET_ANYIO_BROWSER_IDLE", "12")
+IDLE = os.environ.get("FLET_ANYIO_BROWSER_IDLE", "8")
 
 # All of it on one server; on the others what they have a part in, with the other renderer what
 # that draws.
@@ -85,7 +85,7 @@ def test_files_under_a_mount_and_behind_a_proxy_that_strips_a_prefix(tmp_path: P
         )
 
 
-@pytest.mark.parametrize("server", ["hypercorn-trio", "uvicorn"])
+@pytest.mark.parametrize("server", ["uvicorn"])
 def test_restart(server: str, tmp_path: Path) -> None:
     port = free_port()
     program = shlex.join(command(SERVERS[server], port, tmp_path))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-DROPS = os.environ.get("FLET_ANYIO_BROWSER_DROPS", "8")
+DROPS = os.environ.get("FLET_ANYIO_BROWSER_DROPS", "6")
 SEED = os.environ.get("FLET_ANYIO_BROWSER_SEED")
 
 FUZZ_TIMEOUT = 60 + 5 * int(DROPS)
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(240 + FUZZ_TIMEOUT)]
 # Each on one server, as what they show is the client's and the session's; those where the server
 # closes or aborts connections in its own way on several.
 SCENARIOS = {
-    "hypercorn-trio": "drops,half_open,changes",
+    "hypercorn-trio": "drops,half_open",
     "hypercorn-asyncio": "drops,silence,address,redrawn,dialogs,reloads",
     "uvicorn": "drops,half_open,overflow,blind,looks,typing,duplicate",
 }
