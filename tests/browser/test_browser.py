@@ -85,10 +85,9 @@ def test_files_under_a_mount_and_behind_a_proxy_that_strips_a_prefix(tmp_path: P
         )
 
 
-@pytest.mark.parametrize("server", ["uvicorn"])
-def test_restart(server: str, tmp_path: Path) -> None:
+def test_restart(tmp_path: Path) -> None:
     port = free_port()
-    program = shlex.join(command(SERVERS[server], port, tmp_path))
+    program = shlex.join(command(SERVERS["uvicorn"], port, tmp_path))
     probe(f"http://127.0.0.1:{port}/", "restart", "--server-cmd", program)
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from programs import running
 
 resource = pytest.importorskip("resource")
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="looks into another process"),
+]
 
 
 @pytest.mark.parametrize("server", ["run-asyncio", "run-trio"])

@@ -334,3 +334,22 @@ async def denied(app: Any, *, origin: str | None = None, host: bytes = b"test") 
         if status is None:
             await socket.say("websocket.disconnect", code=1001)
     return status
+
+
+@pytest.mark.usefixtures("client_files")
+async def test_middleware_that_is_added_sees_websockets_too() -> None:
+    sessions: list[Any] = []
+    seen: list[Any] = []
+
+    class Seeing:
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            seen.append((scope["type"], scope["app"]))
+            await self.app(scope, receive, send)
+
+    app = flet_anyio.app(sessions.append)
+    app.add_middleware(Seeing)
+    await visit(app, "/ws", sessions)
+    assert seen == [("websocket", app)]
