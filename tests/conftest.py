@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
+from hypothesis import HealthCheck, settings
 
 from backends import REAL_TIME, backend_options
 
@@ -22,6 +23,17 @@ _HERE = Path(__file__).parent
 _CODE = (str(_HERE), str(_HERE.parent / "src"), str(_HERE.parent / "examples"))
 _LOOPS_OWN = "flet-anyio server"
 _PATIENCE = 2.0
+
+# How long an example takes is no property of the code: no deadline, no check of the pace.
+settings.register_profile(
+    "flet-anyio",
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    # The same examples in every run; the long mode tries others.
+    derandomize=not os.environ.get("FLET_ANYIO_LONG"),
+    print_blob=True,
+)
+settings.load_profile("flet-anyio")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

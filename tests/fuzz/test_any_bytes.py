@@ -20,7 +20,7 @@ from flet_anyio.wire.packets import (
     message_packet,
 )
 
-from .values import fuzzed, packable
+from .values import packable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,6 @@ def message_or_fault(body: bytes) -> Any:
     return message
 
 
-@fuzzed
 @given(st.binary(max_size=200) | st.text(max_size=20))
 def test_any_frame_is_a_packet_or_the_peers_fault(frame: bytes | str) -> None:
     packet = outcome(decode_packet, frame)
@@ -71,26 +70,22 @@ def test_any_frame_is_a_packet_or_the_peers_fault(frame: bytes | str) -> None:
         assert data_packet(packet.channel_id, packet.payload) == frame
 
 
-@fuzzed
 @given(st.integers(0, (1 << 32) - 1), st.binary(max_size=100))
 def test_any_data_survives_both_ways(channel_id: int, payload: bytes) -> None:
     assert decode_packet(data_packet(channel_id, payload)) == DataPacket(channel_id, payload)
     assert decode_packet(message_packet(payload)) == MessagePacket(payload)
 
 
-@fuzzed
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_message_or_the_peers_fault(body: bytes) -> None:
     message_or_fault(body)
 
 
-@fuzzed
 @given(packable)
 def test_any_value_is_a_message_or_the_peers_fault(value: Any) -> None:
     message_or_fault(msgpack.packb(value))
 
 
-@fuzzed
 @given(st.sampled_from([1, 3, 4, 5]) | st.integers(), bodies)
 def test_any_body_is_a_message_or_the_peers_fault(action: int, body: Any) -> None:
     try:
@@ -100,7 +95,6 @@ def test_any_body_is_a_message_or_the_peers_fault(action: int, body: Any) -> Non
     message_or_fault(packed)
 
 
-@fuzzed
 @given(bodies, st.data())
 def test_a_message_that_was_cut_or_changed_raises_nothing_else(body: Any, data: Any) -> None:
     packed = bytearray(msgpack.packb([data.draw(st.sampled_from([1, 3, 4, 5])), body]))

@@ -19,7 +19,7 @@ from flet_anyio.session.lifecycle import Reason
 from flet_anyio.testing import InProcess
 from waiting import reached
 
-from .values import fuzzed, values
+from .values import values
 
 if TYPE_CHECKING:
     from flet_anyio.session.session import Session
@@ -164,7 +164,7 @@ programs = st.lists(
 )
 
 
-@settings(fuzzed, max_examples=60)
+@settings(max_examples=60)
 @given(program=programs)
 async def test_any_program_leaves_one_client_each_and_no_task(
     anyio_backend: Any, program: list[Step]

@@ -13,8 +13,6 @@ from flet_anyio.web.uploads.grants import GrantSigner
 from flet_anyio.web.uploads.refusal import UploadRefused
 from flet_anyio.wire.tokens import ResumeToken, TokenSigner
 
-from .values import fuzzed
-
 pytestmark = pytest.mark.slow
 
 NOW = 1_000_000.0
@@ -40,7 +38,6 @@ def token_of(url: str) -> str:
     return token
 
 
-@fuzzed
 @given(texts | likely | st.none(), texts)
 def test_any_text_is_no_grant(token: str | None, endpoint: str) -> None:
     with pytest.raises(UploadRefused) as refused:
@@ -48,7 +45,6 @@ def test_any_text_is_no_grant(token: str | None, endpoint: str) -> None:
     assert refused.value.status in (400, 403)
 
 
-@fuzzed
 @given(st.data())
 def test_a_grant_that_was_changed_is_refused_or_says_the_same(data: Any) -> None:
     token = token_of(signer().sign("upload", "a.txt", 60))
@@ -61,7 +57,6 @@ def test_a_grant_that_was_changed_is_refused_or_says_the_same(data: Any) -> None
     assert grant == signer().read(token, "upload")
 
 
-@fuzzed
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40), texts)
 def test_any_name_survives_and_is_for_its_endpoint_only(name: str, endpoint: str) -> None:
     token = token_of(signer().sign("upload", name, 60))
@@ -72,7 +67,6 @@ def test_any_name_survives_and_is_for_its_endpoint_only(name: str, endpoint: str
         assert refused.value.status == 403
 
 
-@fuzzed
 @given(texts | likely)
 def test_any_text_names_no_session(text: str) -> None:
     server = TokenSigner()
@@ -80,7 +74,6 @@ def test_any_text_names_no_session(text: str) -> None:
     assert not ResumeToken(server).accepts(text)
 
 
-@fuzzed
 @given(st.data())
 def test_a_token_that_was_changed_is_not_accepted(data: Any) -> None:
     server = TokenSigner(b"key")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from flet_anyio.session.events import make_event
 from flet_anyio.session.props import apply_props, believed
 
-from .values import fuzzed, values
+from .values import values
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +61,7 @@ def look(control: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", CONTROLS, ids=lambda kind: kind.__name__)
-@settings(fuzzed, max_examples=30)
+@settings(max_examples=30)
 @given(st.data())
 def test_any_property_is_set_or_refused_and_then_nothing_is(kind: Any, data: Any) -> None:
     control = made(kind)
@@ -79,7 +79,7 @@ def test_any_property_is_set_or_refused_and_then_nothing_is(kind: Any, data: Any
 
 
 @pytest.mark.parametrize("kind", CONTROLS, ids=lambda kind: kind.__name__)
-@settings(fuzzed, max_examples=30)
+@settings(max_examples=30)
 @given(st.data())
 def test_any_event_is_made_or_refused(kind: Any, data: Any) -> None:
     control = made(kind)

@@ -1,4 +1,4 @@
-"""The fuzzer against each server; FLET_ANYIO_LONG=1 sends twenty times as much."""
+"""The fuzzer against each server; FLET_ANYIO_LONG=1 sends forty times as much."""
 
 from __future__ import annotations
 

@@ -5,18 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import msgpack
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-__all__ = ["fuzzed", "packable", "values"]
-
-fuzzed = settings(
-    deadline=None,
-    # The same in every run: long ones are what the fuzzer of live servers is for.
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+__all__ = ["packable", "values"]
 
 _texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 _numbers = st.integers(-(1 << 63), (1 << 64) - 1) | st.floats()

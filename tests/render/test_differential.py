@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import flet as ft
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from render.edit_programs import STEPS, App, Island, Step
@@ -24,14 +24,6 @@ pytestmark = pytest.mark.slow
 
 LONG = bool(os.environ.get("FLET_ANYIO_LONG"))
 EFFORT = 100 if LONG else 1
-
-differential = settings(
-    deadline=None,
-    # The same programs in every run: others are tried in the long mode.
-    derandomize=not LONG,
-    print_blob=True,
-    suppress_health_check=list(HealthCheck),
-)
 
 numbers = st.integers(0, 59)
 
@@ -131,31 +123,31 @@ def run(before: list[Step], steps: list[Step]) -> None:
     pair.step(("update", 0, 0, 0))
 
 
-@settings(differential, max_examples=300 * EFFORT)
+@settings(max_examples=300 * EFFORT)
 @given(starts, programs(*WHOLE, *UPDATES))
 def test_updates_of_the_page(before: list[Step], steps: list[Step]) -> None:
     run(before, steps)
 
 
-@settings(differential, max_examples=150 * EFFORT)
+@settings(max_examples=150 * EFFORT)
 @given(starts, programs(*WHOLE, *UPDATES, *(PARTLY * 3)))
 def test_updates_of_parts_of_it(before: list[Step], steps: list[Step]) -> None:
     run(before, steps)
 
 
-@settings(differential, max_examples=100 * EFFORT)
+@settings(max_examples=100 * EFFORT)
 @given(starts, programs(*WHOLE, *UPDATES, *(FAILING * 4), *(["mend"] * 4)))
 def test_updates_that_fail(before: list[Step], steps: list[Step]) -> None:
     run([("insert_new", 0, 11, 0), *before], steps)
 
 
-@settings(differential, max_examples=150 * EFFORT)
+@settings(max_examples=150 * EFFORT)
 @given(starts, programs("share", "mutate", "set", "set_and_back", "replace_by_copy", "update"))
 def test_values_that_several_controls_have(before: list[Step], steps: list[Step]) -> None:
     run([("extend", 0, 3, 0), ("append_new", 0, 4, 0), ("append_new", 0, 5, 0), *before], steps)
 
 
-@settings(differential, max_examples=60 * EFFORT)
+@settings(max_examples=60 * EFFORT)
 @given(starts, programs("set", "mutate", "append_new", "pop", "single_new", most=12), numbers)
 def test_only_what_is_below_is_sent(before: list[Step], steps: list[Step], which: int) -> None:
     app = App(World("tracked"))

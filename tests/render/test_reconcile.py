@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from render.test_differential import EFFORT, differential
+from render.test_differential import EFFORT
 from render.worlds import World, noting_hooks
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def hooks() -> Iterator[None]:
         yield
 
 
-@settings(differential, max_examples=100 * EFFORT)
+@settings(max_examples=100 * EFFORT)
 @given(trees, st.lists(trees, min_size=1, max_size=5))
 def test_what_components_make_is_drawn(first: Made, changes: list[Made]) -> None:
     ours, flets = Rendered("tracked", first), Rendered("flet", first)
