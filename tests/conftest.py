@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _HERE = Path(__file__).parent
 _CODE = (str(_HERE), str(_HERE.parent / "src"), str(_HERE.parent / "examples"))
 _LOOPS_OWN = "flet-anyio server"
-_PATIENCE = 2.0
+_PATIENCE = 10.0
 
 # How long an example takes is no property of the code: no deadline, no check of the pace.
 settings.register_profile(

@@ -86,7 +86,7 @@ def provider() -> Iterator[str]:
 def register(url: str, redirect_uri: str, token: str = "well") -> Registered:
     """Make a client of the provider."""
     settings = {"redirect_uri": redirect_uri, "token": token}
-    return Registered(**httpx.post(f"{url}/register", json=settings, timeout=10).json())
+    return Registered(**httpx.post(f"{url}/register", json=settings, timeout=20).json())
 
 
 # --- the provider -----------------------------------------------------------------------------

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Socket", "open_socket"]
 
-_PATIENCE = 5
+_PATIENCE = 20
 
 
 @asynccontextmanager

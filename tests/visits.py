@@ -13,6 +13,7 @@ from flet_anyio.errors import TransportClosed
 from flet_anyio.testing import Client, MemoryTransport
 from flet_anyio.transports import PeerInfo
 from sockets import open_socket
+from waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -47,7 +48,7 @@ async def running(app: Any) -> AsyncIterator[None]:
 
     async def ask(kind: str) -> None:
         await to_app.send({"type": f"lifespan.{kind}"})
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE):
             while f"lifespan.{kind}.complete" not in sent:
                 await changed.wait()
 
@@ -171,7 +172,7 @@ async def _registered(
         client.session_id = after.session_id
     try:
         async with anyio.create_task_group() as tasks:
-            with anyio.fail_after(5):
+            with anyio.fail_after(PATIENCE):
                 await _either(transport.accepted.wait, transport.closed.wait)
             await tasks.start(client.run)
             client.register(**page)

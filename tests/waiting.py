@@ -12,12 +12,15 @@ if TYPE_CHECKING:
 
     from flet_anyio.testing import Client
 
-__all__ = ["gone", "reached", "read_until"]
+__all__ = ["PATIENCE", "gone", "reached", "read_until"]
+
+PATIENCE = 20
+"""Seconds in which what is waited for must have come, however slow the machine is."""
 
 
 async def reached(condition: Callable[[], Any]) -> None:
     """Wait until the condition holds, for real seconds; a virtual clock would not go on."""
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE):
         while not condition():
             await checkpoint()
 
@@ -30,6 +33,6 @@ async def gone(client: Client) -> None:
 
 async def read_until(client: Client, text: str) -> None:
     """Take frames until this text is on the page, for a client that was given room for none."""
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE):
         while text not in client.texts:
             await client.read_one()

@@ -47,7 +47,7 @@ from .wire.packets import DataPacket, data_packet, decode_packet
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from concurrent.futures import ThreadPoolExecutor
 
     from flet.app import AppCallable
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from flet.pubsub.pubsub_hub import PubSubHub
 
     from .limits import Limits
+    from .limits.admission import Visit
     from .render import RendererName
     from .session.registry import Registry
     from .session.threads import SyncHandlers
@@ -177,14 +178,12 @@ class FletApp(Connection):
             return
         server = self._server = self._server or await default_server(self._limits)
         try:
-            with server.admission.connection(transport.info.client_ip) as registered:
-                await self._handle(transport, server, registered)
+            with server.admission.connection(transport.info.client_ip) as visit:
+                await self._handle(transport, server, visit)
         except Refused as refused:
             await transport.refuse(refused.status)
 
-    async def _handle(
-        self, transport: Transport, server: Server, registered: Callable[[], None]
-    ) -> None:
+    async def _handle(self, transport: Transport, server: Server, visit: Visit) -> None:
         if transport.stopping is not None:
             server.follow(transport.stopping)
         link = self._open(transport, server)
@@ -196,7 +195,7 @@ class FletApp(Connection):
                 async with anyio.create_task_group() as tasks:
                     link.scope = tasks.cancel_scope
                     tasks.start_soon(link.write, name=f"{link.label}: the writer")
-                    await self._read(link, server, registered)
+                    await self._read(link, server, visit)
         except TransportClosed:
             logger.debug("connection %s: gone before it was accepted", link.label)
         finally:
@@ -413,11 +412,11 @@ class FletApp(Connection):
         cookie = browser_cookie(self._browser, path=self._proxy_path, scheme=info.scheme)
         return [("Set-Cookie", cookie)]
 
-    async def _read(self, link: Link, server: Server, registered: Callable[[], None]) -> None:
+    async def _read(self, link: Link, server: Server, visit: Visit) -> None:
         """Act on what the client sends, until it is gone or breaks the protocol."""
         try:
             session = await self._enter(link, server)
-            registered()
+            visit.registered()
             pace = _Pace(link.limits)
             while True:
                 # Nothing of a message is kept while the next one is waited for: it may be large.

@@ -7,7 +7,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from flet_anyio.compat.door import Door
-from waiting import reached
+from waiting import PATIENCE, reached
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +34,7 @@ async def test_a_task_waits_until_it_is_woken() -> None:
 async def test_who_is_woken_before_does_not_wait() -> None:
     wakeup = Door().wakeup()
     wakeup.set()
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE):
         await wakeup.wait()
         await wakeup.wait()
 
@@ -59,5 +59,5 @@ async def test_another_thread_may_ask_for_the_call() -> None:
     wakeup = door.wakeup()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(anyio.to_thread.run_sync, door.post, wakeup.set)
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE):
             await wakeup.wait()

@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from flet_anyio.compat.flet_modules import PATCHED, FletAsyncio, install
+from waiting import PATIENCE
 
 LOOP_METHODS = {"create_future", "call_soon_threadsafe"}
 
@@ -71,7 +72,7 @@ class TestStandIn:
     async def test_a_callback_runs_soon(self) -> None:
         done = anyio.Event()
         FletAsyncio.get_running_loop().call_soon_threadsafe(done.set)
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE):
             await done.wait()
 
     async def test_functions_run_in_threads(self) -> None:

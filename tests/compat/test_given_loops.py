@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-PATIENCE = 5
+PATIENCE = 20
 
 
 def blank(page: ft.Page) -> None:

@@ -12,6 +12,7 @@ from anyio.lowlevel import checkpoint, current_token
 
 from flet_anyio import AsyncioNeeded
 from flet_anyio.testing import InProcess
+from waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +71,7 @@ async def test_callbacks_can_be_called_from_other_threads() -> None:
             called.set()
 
         await anyio.to_thread.run_sync(lambda: loop.call_soon_threadsafe(callback))
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE):
             await called.wait()
         assert where == [threading.get_ident()]
 
@@ -125,7 +126,7 @@ class TestOnTrio:
             second = anyio.Event()
             loop.call_soon_threadsafe(called.append, "first").cancel()
             loop.call_soon_threadsafe(second.set)
-            with anyio.fail_after(5):
+            with anyio.fail_after(PATIENCE):
                 await second.wait()
             assert called == []
 

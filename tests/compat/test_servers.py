@@ -26,6 +26,7 @@ from flet_anyio.serving.hypercorn import make_config, serve_sockets
 from flet_anyio.serving.sockets import listen
 from fuzz.frames import BINARY, frame
 from logged import warnings_of
+from waiting import PATIENCE
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -168,7 +169,7 @@ async def test_an_app_of_hypercorn_ends_when_its_peer_is_gone(call: Any, client:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(serve_sockets, app, listener, make_config(Limits()), stop)
         await anyio.to_thread.run_sync(client, port)
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE):
             await ended.wait()
         stop.set()
 

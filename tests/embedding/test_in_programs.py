@@ -14,6 +14,7 @@ from starlette.routing import Mount
 
 import flet_anyio
 from visits import visit_url
+from waiting import PATIENCE
 
 if TYPE_CHECKING:
     from anyio.abc import TaskStatus
@@ -62,7 +63,7 @@ async def test_a_server_that_is_cancelled_ends_in_order_and_the_program_goes_on(
             part.scope.cancel()
             await client.until(lambda: client.closed)
             assert client.transport.close_code == 1012
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE):
             await part.returned.wait()
         assert log == ["main ended", "closed"]
         # The rest of the program is as it was, and may serve again.
@@ -152,7 +153,7 @@ async def test_requests_are_answered_until_the_last_session_has_ended(made: Any)
             await client.see("hello")
         assert (await http.get(f"{url}-/ready")).status_code == 200
         part.scope.cancel()
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE):
             await closing.wait()
             assert (await http.get(f"{url}-/ready")).status_code == 503
             assert not part.returned.is_set()

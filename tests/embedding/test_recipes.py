@@ -11,6 +11,7 @@ import pytest
 
 import flet_anyio
 from visits import browsing, running, visit_asgi, visit_url
+from waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -67,7 +68,7 @@ async def run_beside(run: Callable[[Any], Awaitable[None]], printed: Any, text: 
     with anyio.CancelScope() as scope:
 
         async def work() -> None:
-            with anyio.fail_after(5):
+            with anyio.fail_after(PATIENCE):
                 while not (line := printed.readouterr().out):
                     await anyio.lowlevel.checkpoint()
             async with visit_url(f"{line.split()[-1]}ws") as client:

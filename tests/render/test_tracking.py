@@ -150,7 +150,8 @@ def test_what_was_forgotten_leaves_nothing() -> None:
     row = ft.Row([ft.Text("a")])
     tracker = followed(row)
     tracker.forget(row._i)
-    columns = [value for value in vars(tracker).values() if isinstance(value, dict)]
+    parts = [getattr(tracker, name) for name in tracker.__slots__]
+    columns = [value for value in parts if isinstance(value, dict)]
     assert columns
     assert not any(columns)
 

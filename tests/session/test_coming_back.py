@@ -90,7 +90,7 @@ async def test_a_lost_answer_costs_nobody_the_session() -> None:
 
 
 async def test_two_who_show_the_same_token_end_with_a_session_each() -> None:
-    limits = Limits(ping_timeout=0.3)
+    limits = Limits(ping_timeout=1)
     async with InProcess(main, limits=limits) as app, app.connect() as client:
         await client.see("ready")
         session = app.session

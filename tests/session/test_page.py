@@ -14,7 +14,7 @@ from anyio.lowlevel import checkpoint
 from flet_anyio.errors import SessionClosed
 from flet_anyio.session.lifecycle import Reason
 from flet_anyio.testing import Client, InProcess
-from waiting import reached
+from waiting import PATIENCE, reached
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -487,9 +487,19 @@ async def test_visibility_is_followed_without_a_handler() -> None:
             await page.wait_until_visible()
         assert scope.cancelled_caught
         client.fire(1, "app_lifecycle_state_change", {"state": "resume"})
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE):
             await page.wait_until_visible()
         assert page.app_visible
+
+
+async def test_a_page_is_without_the_event_that_flet_makes_for_each() -> None:
+    name = "_Page__app_visible_event"
+    async with InProcess(empty) as app, app.connect() as client:
+        await client.see("ready")
+        page = app.session.page
+        flets: Any = ft.Page(sess=app.session)  # type: ignore[arg-type]
+        assert {"set", "clear", "wait"} <= set(dir(vars(flets)[name])), "flet has it elsewhere"
+        assert name not in vars(page)
 
 
 # --- dialogs ----------------------------------------------------------------------------------

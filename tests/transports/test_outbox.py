@@ -11,6 +11,7 @@ from flet_anyio import OutboxFull
 from flet_anyio.compat.door import Door
 from flet_anyio.transports import Close, Outbox
 from flet_anyio.wire.codes import CloseCode
+from waiting import PATIENCE
 
 pytestmark = pytest.mark.anyio
 
@@ -100,7 +101,7 @@ async def test_it_is_filled_from_threads() -> None:
     async with anyio.create_task_group() as tasks:
         put = partial(outbox.put, b"from a thread")
         tasks.start_soon(anyio.to_thread.run_sync, put)
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE):
             assert await outbox.get() == b"from a thread"
 
 

@@ -13,6 +13,7 @@ from starlette.routing import Mount
 import flet_anyio
 from flet_anyio.server import hosted_servers, shut_down
 from flet_anyio.web.app import FletAsgi
+from waiting import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +58,7 @@ class Socket:
         self.changed = anyio.Event()
 
     async def until(self, kind: str) -> Any:
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE):
             while True:
                 for message in self.sent:
                     if message["type"] == kind:
@@ -80,7 +81,7 @@ async def visit(app: Any, path: str, session: list[Any]) -> None:
         await socket.until("websocket.accept")
         await socket.say("websocket.receive", bytes=REGISTER)
         await socket.until("websocket.send")
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE):
             while not session:
                 await anyio.lowlevel.checkpoint()
         await socket.say("websocket.disconnect", code=1001)

@@ -19,6 +19,7 @@ import flet_anyio
 from flet_anyio import Limits
 from oauth_provider import provider, register
 from sockets import open_socket
+from waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -108,7 +109,7 @@ class Site:
 
     async def until(self, what: list[Any]) -> Any:
         """Wait until there is something in a list, and return its last."""
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE):
             while not what:
                 await self.reached.wait()
         return what[-1]
@@ -116,7 +117,7 @@ class Site:
     @asynccontextmanager
     async def visited(self) -> AsyncIterator[Visitor]:
         """Open the page in a fresh browser: the document, then the WebSocket."""
-        async with httpx.AsyncClient(timeout=10) as http:
+        async with httpx.AsyncClient(timeout=PATIENCE) as http:
             assert (await http.get(self.url + "/")).status_code == 200
             cookie = "; ".join(f"{name}={value}" for name, value in http.cookies.items())
             address = f"{self.url.replace('http', 'ws')}/ws"
@@ -186,7 +187,7 @@ async def test_another_browser_does_not_finish_it(authority: str) -> None:
     site = Site(authority)
     async with site.served(), site.visited() as ada:
         back = await ada.answer("allow")
-        async with httpx.AsyncClient(timeout=10) as foreign:
+        async with httpx.AsyncClient(timeout=PATIENCE) as foreign:
             assert (await foreign.get(back)).status_code == 403
             assert (await foreign.get(site.url + "/")).status_code == 200
             assert foreign.cookies != ada.http.cookies

@@ -459,7 +459,7 @@ async def test_a_task_of_asyncio_that_is_cancelled_itself(
 
     def open_late(file: PartialFile) -> None:
         began.set()
-        assert go.wait(5)
+        assert go.wait(20)
         open_file(file)
 
     monkeypatch.setattr(PartialFile, "open", open_late)
@@ -499,7 +499,7 @@ async def test_cancelled_while_the_file_gets_its_place(
 
     def replace_late(*args: Any, **kwargs: Any) -> None:
         began.set()
-        assert go.wait(5)
+        assert go.wait(20)
         replace(*args, **kwargs)
 
     monkeypatch.setattr(os, "replace", replace_late)
@@ -564,7 +564,7 @@ async def test_removing_that_takes_too_long_is_not_waited_for(
     discard = PartialFile.discard
 
     def discard_late(file: PartialFile) -> None:
-        assert go.wait(5)
+        assert go.wait(20)
         discard(file)
 
     monkeypatch.setattr(PartialFile, "discard", discard_late)
@@ -619,7 +619,7 @@ async def test_a_server_that_ends_stops_the_sweep(
 
     def walk(root: str, stop: threading.Event) -> None:
         began.set()
-        assert stop.wait(5)
+        assert stop.wait(20)
         ended.set()
 
     monkeypatch.setattr(uploads, "sweep", walk)

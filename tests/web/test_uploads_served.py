@@ -18,7 +18,7 @@ import flet_anyio
 from flet_anyio.web.uploads.grants import GrantSigner
 from sockets import open_socket
 from stripping_proxy import serve_proxy
-from waiting import reached
+from waiting import PATIENCE, reached
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -61,7 +61,7 @@ async def put(page_url: str, url: str, content: bytes = b"content") -> int:
     """Do what Flet's client does: the URL is relative to the root of the page's host."""
     host = urlsplit(page_url)
     async with httpx.AsyncClient() as http:
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE):
             answer = await http.put(f"{host.scheme}://{host.netloc}{url}", content=content)
     return answer.status_code
 
@@ -189,7 +189,7 @@ async def talk(url: str, head: str, *bodies: bytes) -> bytes:
     address = urlsplit(url)
     assert address.hostname is not None
     assert address.port is not None
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE):
         async with await anyio.connect_tcp(address.hostname, address.port) as stream:
             await stream.send(head.replace("\n", "\r\n").encode() + b"\r\n\r\n")
             for body in bodies:

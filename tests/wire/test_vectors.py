@@ -18,6 +18,7 @@ from flet_anyio import FletApp, Server
 from flet_anyio.render import root_at_page
 from flet_anyio.testing import MemoryTransport
 from flet_anyio.transports import PeerInfo
+from waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +79,7 @@ class Replay:
 
     async def _next_frame(self) -> bytes:
         while True:
-            with anyio.fail_after(5):
+            with anyio.fail_after(PATIENCE):
                 frame = await self._transport.client_receive()
             if not only_marks(frame):
                 return frame

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -14,11 +13,12 @@ from ..wire.codes import CloseCode
 from .overruns import count_overrun, overrun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sized
+    from collections.abc import Sized
+    from typing import Self
 
     from .limits import Limits
 
-__all__ = ["Admission", "Refused"]
+__all__ = ["Admission", "Refused", "Visit"]
 
 logger = logging.getLogger(__name__)
 
@@ -45,11 +45,8 @@ class Admission:
         self._sessions = _Room("sessions", limits.sessions, sessions)
         self._sessions_of = _RoomByAddress("address_sessions", limits.address_sessions)
 
-    @contextmanager
-    def connection(self, address: str) -> Iterator[Callable[[], None]]:
-        """Count a connection for its address for as long as the block runs.
-
-        Yields what is to be called when it has registered.
+    def connection(self, address: str) -> Visit:
+        """Let a connection in, which counts for its address until the visit is over.
 
         Raises:
             Refused: There are too many, in all (503) or from this address (429).
@@ -58,14 +55,7 @@ class Admission:
             raise Refused(503)
         if self._connections_of.full(address):
             raise Refused(429)
-        self._connections_of.add(address)
-        handshake = object()
-        self._shaking_hands.add(handshake)
-        try:
-            yield partial(self._shaking_hands.discard, handshake)
-        finally:
-            self._shaking_hands.discard(handshake)
-            self._connections_of.remove(address)
+        return Visit(address, self._connections_of, self._shaking_hands)
 
     def check_session(self, address: str) -> None:
         """Ask whether there is room for one more session.
@@ -83,6 +73,33 @@ class Admission:
     def leave(self, address: str) -> None:
         """A session is over that had begun with a client at this address."""
         self._sessions_of.remove(address)
+
+
+class Visit:
+    """One connection that was let in, for as long as the block of its `with` runs."""
+
+    # No function of contextlib's: each connection has this while it is idle, too.
+    __slots__ = ("_address", "_of_address", "_shaking_hands")
+
+    def __init__(
+        self, address: str, of_address: _RoomByAddress, shaking_hands: set[object]
+    ) -> None:
+        self._address = address
+        self._of_address = of_address
+        self._shaking_hands = shaking_hands
+
+    def __enter__(self) -> Self:
+        self._of_address.add(self._address)
+        self._shaking_hands.add(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.registered()
+        self._of_address.remove(self._address)
+
+    def registered(self) -> None:
+        """The client has registered: its handshake is over."""
+        self._shaking_hands.discard(self)
 
 
 class _Room:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import heapq
 import logging
 import math
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from itertools import count
 from typing import TYPE_CHECKING
 
 import anyio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from ..link import Link
 
@@ -39,26 +39,15 @@ class Watchdog:
         self._due: list[tuple[float, int]] = []
         self._sooner = anyio.Event()
 
-    @contextmanager
-    def watching(self, link: Link, ask: Callable[[], bool]) -> Iterator[None]:
+    def watching(self, link: Link, ask: Callable[[], bool]) -> AbstractContextManager[None]:
         """Watch a connection for as long as the block runs.
 
         `ask` is called to have the client say something. It returns False when there is nothing
         to ask yet.
         """
-        timeout = link.limits.silence_timeout
-        if timeout is None:
-            yield
-            return
-        number = next(self._numbers)
-        self._watched[number] = _Watched(link, ask, timeout / 2)
-        self._look_later(number)
-        try:
-            yield
-        finally:
-            del self._watched[number]
-            if self._due and self._due[0][1] == number:
-                self._sooner.set()  # nothing is due then any more
+        if link.limits.silence_timeout is None:
+            return nullcontext()
+        return _Watched(self, link, ask)
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -73,6 +62,19 @@ class Watchdog:
                 if number in self._watched and self._watched[number].look():
                     self._look_later(number)
 
+    def add(self, one: _Watched) -> int:
+        """Look at a connection from now on. Return its number."""
+        number = next(self._numbers)
+        self._watched[number] = one
+        self._look_later(number)
+        return number
+
+    def remove(self, number: int) -> None:
+        """Look at a connection no more."""
+        del self._watched[number]
+        if self._due and self._due[0][1] == number:
+            self._sooner.set()  # nothing is due then any more
+
     def _look_later(self, number: int) -> None:
         due = anyio.current_time() + self._watched[number].pause
         if not self._due or due < self._due[0][0]:
@@ -80,15 +82,29 @@ class Watchdog:
         heapq.heappush(self._due, (due, number))
 
 
-class _Watched:
+class _Watched(AbstractContextManager[None]):
     """One connection, and what it had last been seen to do."""
 
-    def __init__(self, link: Link, ask: Callable[[], bool], pause: float) -> None:
-        self.pause = pause
+    __slots__ = ("_ask", "_asked", "_link", "_number", "_seen", "_watchdog")
+
+    def __init__(self, watchdog: Watchdog, link: Link, ask: Callable[[], bool]) -> None:
+        self._watchdog = watchdog
         self._link = link
         self._ask = ask
         self._asked = False
         self._seen = link.activity
+        self._number = -1
+
+    def __enter__(self) -> None:
+        self._number = self._watchdog.add(self)
+
+    def __exit__(self, *_: object) -> None:
+        self._watchdog.remove(self._number)
+
+    @property
+    def pause(self) -> float:
+        """Seconds after which it is to be looked at."""
+        return (self._link.limits.silence_timeout or math.inf) / 2
 
     def look(self) -> bool:
         """Look at it, and do what is due. Return whether to look again."""

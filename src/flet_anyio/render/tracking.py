@@ -53,6 +53,8 @@ _ALONE = _references_to_nothing_else()
 class Tracker:
     """What has changed in the controls of one page. `mounted` finds these by their id."""
 
+    __slots__ = ("_always", "_homes", "_loose", "_numbers", "_unmarked", "_watches", "changes")
+
     def __init__(self, mounted: Mapping[int, Any]) -> None:
         self.changes = Changes(mounted)
         self._always: dict[int, None] = {}

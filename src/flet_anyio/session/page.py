@@ -32,6 +32,19 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class _NobodyWaits:
+    """Takes the place of an `asyncio.Event` that is set and cleared, and never waited on."""
+
+    def set(self) -> None:
+        pass
+
+    def clear(self) -> None:
+        pass
+
+
+_NOBODY_WAITS = _NobodyWaits()
+
+
 class Page(FletPage):
     """The root of one user's controls, as `main` gets it.
 
@@ -43,6 +56,11 @@ class Page(FletPage):
     __module__ = FletPage.__module__
 
     session: Session  # type: ignore[assignment]
+
+    # flet makes an event of asyncio for each page, for `wait_until_visible`, which is the
+    # session's here. It is most of a kilobyte, on trio too. Its name is flet's own: both classes
+    # are called Page.
+    __app_visible_event = property(lambda _: _NOBODY_WAITS, lambda _, event: None)
 
     @property
     def loop(self) -> AbstractEventLoop:

@@ -65,7 +65,7 @@ class Client:
     Waiting methods raise TimeoutError after `patience` seconds.
     """
 
-    def __init__(self, transport: MemoryTransport, *, patience: float = 5) -> None:
+    def __init__(self, transport: MemoryTransport, *, patience: float = 10) -> None:
         self.transport = transport
         self.page = PageModel()
         self.patience = patience
