@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import weakref
 from itertools import pairwise
 from typing import Any
 
@@ -134,3 +136,34 @@ async def test_others_have_their_turn_while_one_client_floods_the_server(
         tasks.start_soon(take_turns)
     wire.drop()
     assert max(after - before for before, after in pairwise(turns)) <= most
+
+
+async def test_nothing_is_kept_of_a_frame_that_was_sent() -> None:
+    wire = Wire(bounds=True)
+    link = Link(wire, Limits(), Door(), "test")
+    frame = bytes(1000)
+    before = sys.getrefcount(frame)
+    async with anyio.create_task_group() as tasks:
+        link.scope = tasks.cancel_scope
+        tasks.start_soon(link.write)
+        link.send(frame)
+        assert await wire.client_receive() == frame
+        await anyio.sleep(1)
+        assert sys.getrefcount(frame) == before
+        tasks.cancel_scope.cancel()
+    wire.drop()
+
+
+async def test_nothing_is_kept_of_a_connection_that_is_watched_no_more() -> None:
+    wire, watchdog = Wire(bounds=True), Watchdog()
+    link = Link(wire, Limits(), Door(), "test")
+
+    def watch() -> weakref.ref[Any]:
+        def ask() -> bool:
+            return True
+
+        with watchdog.watching(link, ask):
+            return weakref.ref(ask)
+
+    assert watch()() is None
+    wire.drop()

@@ -69,10 +69,9 @@ class MuxedChannel(DataChannel):
 class Channels:
     """The data channels of one connection, by id."""
 
-    __slots__ = ("_early", "_open", "_send")
+    __slots__ = ("_early", "_open")
 
-    def __init__(self, send: Callable[[int, bytes], None]) -> None:
-        self._send = send
+    def __init__(self) -> None:
         self._open: dict[int, MuxedChannel] = {}
         self._early: dict[int, int] = {}
 
@@ -83,19 +82,19 @@ class Channels:
         """Return the channel with this id, if it is open."""
         return self._open.get(channel_id)
 
-    def open(self, channel_id: int) -> MuxedChannel:
+    def open(self, channel_id: int, send: Callable[[int, bytes], None]) -> MuxedChannel:
         """Open the channel with this id."""
-        channel = self._open[channel_id] = MuxedChannel(channel_id, self._send, self.forget)
+        channel = self._open[channel_id] = MuxedChannel(channel_id, send, self.forget)
         return channel
 
     def forget(self, channel_id: int) -> None:
         """Drop what comes for a channel from now on."""
         self._open.pop(channel_id, None)
 
-    def continue_those_of(self, before: Channels) -> None:
+    def continue_those_of(self, before: Channels, send: Callable[[int, bytes], None]) -> None:
         """Go on with the channels of an earlier connection of the same client."""
         for channel_id, channel in before._open.items():
-            channel.carry(self._send, self.forget)
+            channel.carry(send, self.forget)
             self._open[channel_id] = channel
         before._open = {}
 

@@ -32,7 +32,7 @@ from .settings import (
 )
 from .transports import open_transport
 from .web.browser_cookie import browser_cookie, browsers, new_browser
-from .web.origin import Origins
+from .web.origin import origins_of
 from .web.uploads.grants import GrantSigner
 from .wire.codes import CloseCode
 from .wire.messages import (
@@ -148,14 +148,14 @@ class FletApp(Connection):
         self._max_upload_size = max_upload_size or None
         self._server = server
         self._limits = limits
-        self._origins = Origins(allowed_origins)
+        self._origins = origins_of(allowed_origins)
         self.sync_handlers = sync_handlers_setting(sync_handlers)
         self.renderer = renderer_setting(renderer)
         self.strict = strict_setting(strict)
         self._session: Session | None = None
         self._registry: Registry | None = None
         self._link: Link | None = None
-        self._channels = Channels(self.send_data_channel_frame)
+        self._channels = Channels()
         self._browser = ""
         self.client_ip = ""
         self.user_agent = ""
@@ -173,38 +173,32 @@ class FletApp(Connection):
             TypeError: `websocket` is none of these.
         """
         transport = open_transport(websocket)
-        if not self._origins.allow(transport.info.headers):
-            await transport.refuse(403)
-            return
         server = self._server = self._server or await default_server(self._limits)
         try:
-            with server.admission.connection(transport.info.client_ip) as visit:
-                await self._handle(transport, server, visit)
+            visit = self._let_in(transport, server)
         except Refused as refused:
             await transport.refuse(refused.status)
-
-    async def _handle(self, transport: Transport, server: Server, visit: Visit) -> None:
-        if transport.stopping is not None:
-            server.follow(transport.stopping)
+            return
         link = self._open(transport, server)
-        server.enter(self)
-        try:
-            await server.turnstile.wait()
-            await link.accept(self._mark_browser(link))
-            with server.watchdog.watching(link, self._ask):
-                async with anyio.create_task_group() as tasks:
-                    link.scope = tasks.cancel_scope
-                    tasks.start_soon(link.write, name=f"{link.label}: the writer")
-                    await self._read(link, server, visit)
-        except TransportClosed:
-            logger.debug("connection %s: gone before it was accepted", link.label)
-        finally:
-            if self._session is not None:
-                self._session.detach(self)
+        with visit:
+            server.enter(self)
             try:
-                await link.goodbye()
+                await server.turnstile.wait()
+                await link.accept(self._mark_browser(link))
+                with server.watchdog.watching(link, self._ask):
+                    async with anyio.create_task_group() as tasks:
+                        link.scope = tasks.cancel_scope
+                        tasks.start_soon(link.write, name=f"{link.label}: the writer")
+                        await self._read(link, server, visit)
+            except TransportClosed:
+                logger.debug("connection %s: gone before it was accepted", link.label)
             finally:
-                server.leave(self)
+                if self._session is not None:
+                    self._session.detach(self)
+                try:
+                    await link.goodbye()
+                finally:
+                    server.leave(self)
 
     def send_message(self, message: Message) -> None:
         """Put a protocol message on its way to the client. May be called from any thread.
@@ -317,7 +311,7 @@ class FletApp(Connection):
         channel, link = self._channels.find(channel_id), self._link
         if channel is not None:
             return channel
-        channel = self._channels.open(channel_id)
+        channel = self._channels.open(channel_id, self.send_data_channel_frame)
         most = link.limits.data_channels if link is not None else None
         if link is not None and most is not None and len(self._channels) > most:
             channel.close()
@@ -358,7 +352,7 @@ class FletApp(Connection):
     def continue_channels(self, before: object) -> None:
         """The client's page stays as it is: its channels go on over this connection."""
         if isinstance(before, FletApp) and before is not self:
-            self._channels.continue_those_of(before._channels)
+            self._channels.continue_those_of(before._channels, self.send_data_channel_frame)
 
     def hold(self) -> None:
         """Keep back what is sent from now on."""
@@ -387,11 +381,18 @@ class FletApp(Connection):
 
     # --- inside -------------------------------------------------------------------------------
 
+    def _let_in(self, transport: Transport, server: Server) -> Visit:
+        if not self._origins.allow(transport.info.headers):
+            raise Refused(403)
+        return server.admission.connection(transport.info.client_ip)
+
     def _open(self, transport: Transport, server: Server) -> Link:
         if self._link is not None:
             raise RuntimeError("a FletApp serves one connection; make one for each")
         # Threads that ask for it have no running one.
         self._loop = self._loop or running_loop()
+        if transport.stopping is not None:
+            server.follow(transport.stopping)
         info = transport.info
         self.page_url, self.page_name = info.page_url, info.page_name
         self.client_ip, self.user_agent = info.client_ip, info.user_agent

@@ -41,6 +41,24 @@ class Link:
     `scope`: whichever of the two ends the connection, ends the other.
     """
 
+    __slots__ = (
+        "_at_once",
+        "_door",
+        "_end",
+        "_failed",
+        "_outbox",
+        "_received",
+        "_receiving",
+        "_sending",
+        "_system_bounds",
+        "_transport",
+        "_write_timeout",
+        "info",
+        "label",
+        "limits",
+        "scope",
+    )
+
     def __init__(self, transport: Transport, limits: Limits, door: Door, label: str) -> None:
         self.info = transport.info
         self.label = label
@@ -104,6 +122,7 @@ class Link:
             if not in_time:
                 self.drop(f"a frame was not taken in {self._write_timeout} s", "write_timeout")
                 break
+            item = b""  # nothing of a frame is kept while the next one is waited for
         else:
             self._end = item
         self.cut()

@@ -72,6 +72,8 @@ _LAYERS = 100
 class TcpConnection:
     """What carries one client."""
 
+    __slots__ = ("_abort", "_socket")
+
     def __init__(self, sock: Any, abort: Callable[[], object]) -> None:
         self._socket = sock
         self._abort = abort
@@ -257,65 +259,77 @@ class _GuardedCalls:
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._untold: set[Callable[[], None]] = set()
+        self.running: list[_Call] = []
 
     def tell_gone(self) -> None:
         """Tell each call that still runs that the peer is gone, if that was not done."""
-        for tell in list(self._untold):
-            tell()
+        for call in list(self.running):
+            call.tell_gone()
 
     async def spawn_app(self, app: Any, config: Any, asgi_scope: Any, send: Any) -> Any:
-        """Call the app; return what hands it an event.
+        """Call the app; return what hands it an event."""
+        call = _Call(app, asgi_scope["type"], self)
+        self.running.append(call)
+        call.put = await super().spawn_app(call, config, asgi_scope, send)  # type: ignore[misc]
+        return call.hand_over
 
-        In the original that waits for room also when the app has ended and takes nothing any
-        more. A dozen frames behind a bad one are enough for a connection that stays for ever.
-        So is a peer that is gone: the app learns of it as it sends, and then waits for itself.
-        """
+
+class _Call:
+    """The app, called for one request or WebSocket.
+
+    The original waits for room also when the app has ended and takes nothing any more. A dozen
+    frames behind a bad one are enough for a connection that stays for ever. So is a peer that is
+    gone: the app learns of it as it sends, and then waits for itself.
+    """
+
+    __slots__ = ("_app", "_calls", "_gone", "_over", "_told", "_waiting", "put")
+
+    def __init__(self, app: Any, kind: str, calls: _GuardedCalls) -> None:
+        self.put: Any = None
+        self._app = app
+        self._gone = sys.intern(f"{kind}.disconnect")
+        self._calls = calls
+        self._told = self._over = False
+        # A set would be as large as all the rest, for each connection.
+        self._waiting: tuple[anyio.CancelScope, ...] = ()
+
+    async def __call__(self, *arguments: Any) -> None:
         from h11 import LocalProtocolError
 
-        waiting: set[anyio.CancelScope] = set()
-        over = False
+        try:
+            await self._app(*arguments)
+        except* LocalProtocolError as errors:
+            # To hypercorn the method "head" is HEAD, to h11 it is not: no answer pleases both.
+            logger.warning("an answer failed: %r", errors.exceptions[0])
+            logger.debug("an answer failed", exc_info=errors)
+        finally:
+            self._over = True
+            self._calls.running.remove(self)
+            for scope in self._waiting:
+                scope.cancel()
 
-        async def call(*arguments: Any) -> None:
-            nonlocal over
+    async def hand_over(self, event: Any) -> None:
+        """Hand the app an event, when there is room for it."""
+        if event["type"] == self._gone:
+            self.tell_gone(event)
+        else:
+            await self._put(event)
+
+    def tell_gone(self, event: Any = None) -> None:
+        """Tell the app that its peer is gone, if it runs and was not told."""
+        if not self._over and not self._told:
+            self._told = True
+            self._calls.spawn(self._put, event or {"type": self._gone, "code": _ABNORMAL})
+
+    async def _put(self, event: Any) -> None:
+        if self._over:
+            return
+        with anyio.CancelScope() as scope:
+            self._waiting += (scope,)
             try:
-                await app(*arguments)
-            except* LocalProtocolError as errors:
-                # To hypercorn the method "head" is HEAD, to h11 it is not: no answer pleases both.
-                logger.warning("an answer failed: %r", errors.exceptions[0])
-                logger.debug("an answer failed", exc_info=errors)
+                await self.put(event)
             finally:
-                over = True
-                self._untold.discard(tell)
-                for scope in waiting:
-                    scope.cancel()
-
-        def tell(event: Any = None) -> None:
-            if tell in self._untold:
-                self._untold.discard(tell)
-                self.spawn(put_while_it_runs, event or {"type": gone, "code": _ABNORMAL})
-
-        gone = f"{asgi_scope['type']}.disconnect"
-        self._untold.add(tell)
-        put = await super().spawn_app(call, config, asgi_scope, send)  # type: ignore[misc]
-
-        async def put_while_it_runs(event: Any) -> None:
-            if over:
-                return
-            with anyio.CancelScope() as scope:
-                waiting.add(scope)
-                try:
-                    await put(event)
-                finally:
-                    waiting.discard(scope)
-
-        async def hand_over(event: Any) -> None:
-            if event["type"] == gone:
-                tell(event)
-            else:
-                await put_while_it_runs(event)
-
-        return hand_over
+                self._waiting = tuple(one for one in self._waiting if one is not scope)
 
 
 _largest: ContextVar[int] = ContextVar("largest", default=16 * 1024 * 1024)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import heapq
 import logging
 import math
-from contextlib import AbstractContextManager, nullcontext
-from itertools import count
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import anyio
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from ..link import Link
 
@@ -34,9 +34,7 @@ class Watchdog:
     """
 
     def __init__(self) -> None:
-        self._numbers = count()
-        self._watched: dict[int, _Watched] = {}
-        self._due: list[tuple[float, int]] = []
+        self._due: list[_Watched] = []
         self._sooner = anyio.Event()
 
     def watching(self, link: Link, ask: Callable[[], bool]) -> AbstractContextManager[None]:
@@ -45,79 +43,80 @@ class Watchdog:
         `ask` is called to have the client say something. It returns False when there is nothing
         to ask yet.
         """
-        if link.limits.silence_timeout is None:
-            return nullcontext()
-        return _Watched(self, link, ask)
+        timeout = link.limits.silence_timeout
+        return nullcontext() if timeout is None else _Watched(self, link, ask, timeout / 2)
 
     async def run(self) -> None:
         """Watch until cancelled."""
         while True:
             self._sooner = anyio.Event()
-            while self._due and self._due[0][1] not in self._watched:
+            while self._due and self._due[0].over:
                 heapq.heappop(self._due)
-            with anyio.CancelScope(deadline=self._due[0][0] if self._due else math.inf):
+            with anyio.CancelScope(deadline=self._due[0].due if self._due else math.inf):
                 await self._sooner.wait()
-            while self._due and self._due[0][0] <= anyio.current_time():
-                _, number = heapq.heappop(self._due)
-                if number in self._watched and self._watched[number].look():
-                    self._look_later(number)
+            while self._due and self._due[0].due <= anyio.current_time():
+                one = heapq.heappop(self._due)
+                if one.look():
+                    self.look_later(one)
 
-    def add(self, one: _Watched) -> int:
-        """Look at a connection from now on. Return its number."""
-        number = next(self._numbers)
-        self._watched[number] = one
-        self._look_later(number)
-        return number
+    def look_later(self, one: _Watched) -> None:
+        """Look at a connection after its pause."""
+        one.due = anyio.current_time() + one.pause
+        if not self._due or one < self._due[0]:
+            self._sooner.set()
+        heapq.heappush(self._due, one)
 
-    def remove(self, number: int) -> None:
-        """Look at a connection no more."""
-        del self._watched[number]
-        if self._due and self._due[0][1] == number:
+    def look_no_more(self, one: _Watched) -> None:
+        """A connection is over. Its place in the line goes when its time has come."""
+        if self._due and self._due[0] is one:
             self._sooner.set()  # nothing is due then any more
 
-    def _look_later(self, number: int) -> None:
-        due = anyio.current_time() + self._watched[number].pause
-        if not self._due or due < self._due[0][0]:
-            self._sooner.set()
-        heapq.heappush(self._due, (due, number))
 
-
-class _Watched(AbstractContextManager[None]):
+class _Watched:
     """One connection, and what it had last been seen to do."""
 
-    __slots__ = ("_ask", "_asked", "_link", "_number", "_seen", "_watchdog")
+    __slots__ = ("_ask", "_asked", "_link", "_seen", "_watchdog", "due", "pause")
 
-    def __init__(self, watchdog: Watchdog, link: Link, ask: Callable[[], bool]) -> None:
+    def __init__(
+        self, watchdog: Watchdog, link: Link, ask: Callable[[], bool], pause: float
+    ) -> None:
+        self.pause = pause
+        self.due = math.inf
         self._watchdog = watchdog
-        self._link = link
-        self._ask = ask
+        self._link: Link | None = link
+        self._ask: Callable[[], bool] | None = ask
         self._asked = False
         self._seen = link.activity
-        self._number = -1
+
+    def __lt__(self, other: _Watched) -> bool:
+        return self.due < other.due
 
     def __enter__(self) -> None:
-        self._number = self._watchdog.add(self)
+        self._watchdog.look_later(self)
 
     def __exit__(self, *_: object) -> None:
-        self._watchdog.remove(self._number)
+        self._link = self._ask = None  # it stays in the line for a while
+        self._watchdog.look_no_more(self)
 
     @property
-    def pause(self) -> float:
-        """Seconds after which it is to be looked at."""
-        return (self._link.limits.silence_timeout or math.inf) / 2
+    def over(self) -> bool:
+        """Whether the connection is over."""
+        return self._link is None
 
     def look(self) -> bool:
         """Look at it, and do what is due. Return whether to look again."""
+        link, ask = self._link, self._ask
+        if link is None or ask is None:
+            return False
         try:
-            return self._look()
+            return self._look(link, ask)
         except Exception:
             # Supervised: what goes wrong with one connection is not to end all others.
-            logger.exception("connection %s: watching it failed", self._link.label)
-            self._link.drop("it could not be watched")
+            logger.exception("connection %s: watching it failed", link.label)
+            link.drop("it could not be watched")
             return False
 
-    def _look(self) -> bool:
-        link = self._link
+    def _look(self, link: Link, ask: Callable[[], bool]) -> bool:
         if link.activity != self._seen or link.writing:
             self._seen, self._asked = link.activity, False
             return True
@@ -126,5 +125,5 @@ class _Watched(AbstractContextManager[None]):
             link.drop(f"{why} for {2 * self.pause} s", "silence_timeout")
             return False
         # Of one whose message waits there is nothing to ask.
-        self._asked = not link.reading or self._ask()
+        self._asked = not link.reading or ask()
         return True

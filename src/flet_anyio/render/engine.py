@@ -34,6 +34,8 @@ class TrackedRenderer:
         mounted: The controls that are in it, by id. Whoever draws keeps it up to date.
     """
 
+    __slots__ = ("_mounted", "_page", "_places", "_tracker")
+
     first_time = staticmethod(first_time)
     as_sent = staticmethod(as_sent)
 

@@ -27,6 +27,8 @@ _IDLE = ("session_idle", Reason.IDLE)
 class Age:
     """Ends a session that is too old, or whose user is idle, where there are limits for it."""
 
+    __slots__ = ("_acted", "_idle", "_label", "_most")
+
     def __init__(self, limits: Limits, label: str) -> None:
         self._label = label
         self._most = limits.session_age

@@ -32,6 +32,8 @@ class AppRun:
     covers the page, for whoever comes later too.
     """
 
+    __slots__ = ("_contact", "_debug", "_label", "_page", "_tasks", "begun", "failure")
+
     def __init__(
         self, page: Page, contact: Contact, tasks: Tasks, *, label: str, debug: bool
     ) -> None:

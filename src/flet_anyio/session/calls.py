@@ -47,6 +47,8 @@ class _Call:
 class Calls:
     """The calls of one session. Each waits in a task, and leaves with it; `limit` bounds them."""
 
+    __slots__ = ("_limit", "_made", "_waiting")
+
     def __init__(self, limit: int | None = None) -> None:
         self._limit = limit
         self._waiting: dict[str, _Call] = {}

@@ -42,6 +42,18 @@ logger = logging.getLogger(__name__)
 class Contact:
     """The connection of one session: the one it has, or else the last one it had."""
 
+    __slots__ = (
+        "_given_up",
+        "_greeter",
+        "_label",
+        "_lifecycle",
+        "_limits",
+        "_tasks",
+        "calls",
+        "client",
+        "screen",
+    )
+
     def __init__(
         self,
         client: Client,

@@ -24,6 +24,8 @@ Replaced: TypeAlias = dict[int | None, set[str]]
 class Said:
     """What the client changed since it last confirmed all updates. One value a property."""
 
+    __slots__ = "_said"
+
     def __init__(self) -> None:
         self._said: dict[int, dict[str, tuple[int, Any]]] = {}
 

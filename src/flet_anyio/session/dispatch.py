@@ -95,6 +95,22 @@ class Dispatcher:
     never is any.
     """
 
+    __slots__ = (
+        "_arrived",
+        "_at_once",
+        "_bytes",
+        "_door",
+        "_from_client",
+        "_idle",
+        "_limits",
+        "_prepare",
+        "_queue",
+        "_room",
+        "_slots",
+        "_steps_to_start",
+        "_until_idle",
+    )
+
     def __init__(
         self,
         limits: Limits,
@@ -155,18 +171,14 @@ class Dispatcher:
     async def run(self) -> None:
         """Start events until cancelled. Turns report their own failures."""
         while True:
-            event = await self._next()
-            await self._until_idle()
-            turn = self._prepare(event)
-            if turn is None:
-                continue
-            if not turn.concurrent:
-                if not turn.run_now():
-                    await turn.run()
-                continue
-            turn.start(await self._slot())
-            for _ in range(self._steps_to_start):
-                await checkpoint()
+            while not self._queue:
+                arrived = self._arrived = self._door.wakeup()
+                self._idle = self._at_once
+                try:
+                    await arrived.wait()
+                finally:
+                    self._idle = False
+            await self._start(self._next())
 
     def _full(self, size: int) -> str:
         """Name the limit for which an event of the client has to wait, or nothing."""
@@ -182,14 +194,7 @@ class Dispatcher:
         if self._arrived is not None:
             self._arrived.set()
 
-    async def _next(self) -> Callable[[], Turn | None]:
-        while not self._queue:
-            arrived = self._arrived = self._door.wakeup()
-            self._idle = self._at_once
-            try:
-                await arrived.wait()
-            finally:
-                self._idle = False
+    def _next(self) -> Callable[[], Turn | None]:
         event, size = self._queue.pop(0)
         if size is not None:
             self._from_client -= 1
@@ -198,6 +203,19 @@ class Dispatcher:
                 self._room.set()
                 self._room = None
         return event
+
+    async def _start(self, event: Callable[[], Turn | None]) -> None:
+        await self._until_idle()
+        turn = self._prepare(event)
+        if turn is None:
+            return
+        if not turn.concurrent:
+            if not turn.run_now():
+                await turn.run()
+            return
+        turn.start(await self._slot())
+        for _ in range(self._steps_to_start):
+            await checkpoint()
 
     async def _slot(self) -> Slot:
         limit = self._limits.events_in_flight

@@ -28,6 +28,8 @@ class Scheduler:
     bounded by the page's components. May be fed from any thread.
     """
 
+    __slots__ = ("_door", "_effects", "_started", "_tasks", "_updates", "_wanted")
+
     def __init__(self, tasks: Tasks, door: Door) -> None:
         self._tasks = tasks
         self._door = door

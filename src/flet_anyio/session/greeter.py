@@ -34,6 +34,8 @@ __all__ = ["Greeter"]
 
 logger = logging.getLogger(__name__)
 
+_NOTHING_SHOWN = Position()
+
 _PATIENTLY = {"timeout": 86_400}
 """Seconds that the client itself waits for its stand-in view: as long as its tab is hidden."""
 
@@ -50,6 +52,20 @@ class Greeter:
     `in_turn` has something done after the client's messages that wait already.
     """
 
+    __slots__ = (
+        "_calls",
+        "_crossing",
+        "_in_turn",
+        "_position",
+        "_screen",
+        "_shown",
+        "_tasks",
+        "_token",
+        "foreign",
+        "greeted",
+        "route_changed",
+    )
+
     def __init__(
         self,
         token: ResumeToken,
@@ -63,7 +79,7 @@ class Greeter:
         self._screen = screen
         self._tasks = tasks
         self._calls = calls
-        self._position = Position()
+        self._position = _NOTHING_SHOWN
         self._shown: str | None = None
         self._crossing: Crossing | None = None
         self.route_changed = False
@@ -118,7 +134,7 @@ class Greeter:
                 self._tasks.spawn(self._reconcile, client, self._crossing, name="a resume")
 
         # The marks of one registration say nothing about the next.
-        position, self._position = self._position, Position()
+        position, self._position = self._position, _NOTHING_SHOWN
         try:
             self._screen.welcome(
                 self._token, send, position=position, shown=self._shown, error=error

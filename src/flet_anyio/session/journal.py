@@ -53,6 +53,18 @@ class Position:
 class Journal:
     """The unconfirmed updates of one drawing. Full when they hold `limit` bytes or more."""
 
+    __slots__ = (
+        "_bytes",
+        "_confirmed",
+        "_from",
+        "_kept",
+        "_limit",
+        "_unasked",
+        "_unmarked",
+        "epoch",
+        "number",
+    )
+
     def __init__(self, limit: int | None) -> None:
         self._limit = limit
         self._kept: list[tuple[int, list[bytes]]] = []

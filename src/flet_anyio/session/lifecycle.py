@@ -80,6 +80,8 @@ TRANSITIONS: Final[dict[tuple[State, Signal], State]] = {
 class Lifecycle:
     """Where one session stands, and why it ended."""
 
+    __slots__ = ("reason", "state")
+
     def __init__(self) -> None:
         self.state = State.NEW
         self.reason: Reason | None = None

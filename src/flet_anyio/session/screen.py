@@ -127,6 +127,19 @@ class Welcome:
 class Screen:
     """Draws one page for its client."""
 
+    __slots__ = (
+        "_arrears",
+        "_cover",
+        "_drawn",
+        "_lock",
+        "_renderer",
+        "_said",
+        "_send",
+        "index",
+        "journal",
+        "page",
+    )
+
     def __init__(
         self,
         page: Page,

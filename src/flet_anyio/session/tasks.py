@@ -49,6 +49,19 @@ class Tasks:
     is logged.
     """
 
+    __slots__ = (
+        "_context",
+        "_door",
+        "_group",
+        "_label",
+        "_one_at_a_time",
+        "_page",
+        "_quit",
+        "_report",
+        "_threads",
+        "_watch",
+    )
+
     def __init__(
         self,
         label: str,

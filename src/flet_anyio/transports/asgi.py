@@ -34,6 +34,8 @@ _OVER = (RuntimeError, OSError, anyio.BrokenResourceError, anyio.ClosedResourceE
 class AsgiTransport:
     """One WebSocket of any ASGI server."""
 
+    __slots__ = ("_connection", "_websocket", "info", "stopping")
+
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
         self._connection = websocket_connection(websocket)

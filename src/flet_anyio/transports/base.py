@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["PeerInfo", "Transport"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PeerInfo:
     """Who connects, and to where."""
 

@@ -31,6 +31,18 @@ class Close:
 class Outbox:
     """A queue of frames. When `limit` bytes wait, the next frame is refused with `OutboxFull`."""
 
+    __slots__ = (
+        "_arrived",
+        "_bytes",
+        "_door",
+        "_end",
+        "_frames",
+        "_held",
+        "_limit",
+        "_lock",
+        "_taken",
+    )
+
     def __init__(self, limit: int | None, door: Door) -> None:
         self._limit = limit
         self._door = door

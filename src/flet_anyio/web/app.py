@@ -35,7 +35,7 @@ from ..wire.codes import CloseCode
 from .browser_cookie import mark_browsers
 from .files.static import FletStaticFiles
 from .oauth import FletOAuth
-from .origin import Origins, origin_list
+from .origin import origin_list, origins_of
 from .policy import HEADERS
 from .uploads.endpoint import FletUpload
 from .uploads.lingering import Lingering
@@ -67,14 +67,11 @@ class FletAsgi(Starlette):
         return self.site.limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket" and not self.user_middleware:
-            matched, found = self.site.socket_route.matches(scope)
-            if matched is Match.FULL:
-                # Past Starlette's layers: each would wait, with a frame and closures of its own,
-                # for as long as the connection lasts.
-                scope.update(found, app=self)
-                await self.site.serve_socket(WebSocket(scope, receive, send))
-                return
+        if scope["type"] == "websocket" and not self.user_middleware and self._finds(scope):
+            # Past Starlette's layers: each would wait, with a frame and closures of its own, for
+            # as long as the connection lasts.
+            await self.site.serve_socket(WebSocket(scope, receive, send))
+            return
         timeout = self.limits.write_timeout
         if scope["type"] == "http" and timeout is not None:
             # Servers wait for ever for who asks for a large file and never reads it.
@@ -82,6 +79,13 @@ class FletAsgi(Starlette):
             if connection is not None:
                 connection.bound_writes(timeout)
         await super().__call__(scope, receive, _telling(send, HEADERS))
+
+    def _finds(self, scope: Scope) -> bool:
+        """Whether a WebSocket is for the app, and not for nobody; if so, note what was found."""
+        matched, found = self.site.socket_route.matches(scope)
+        if matched is Match.FULL:
+            scope.update(found, app=self)
+        return matched is Match.FULL
 
     async def shutdown(self) -> None:
         """Tell all clients to come back later, and end all sessions, within the grace.
@@ -235,7 +239,7 @@ class _Site:
         self.limits = limits or Limits()
         self._debug = debug
         self._settings = settings
-        self._origins = Origins(settings["allowed_origins"])
+        self._origins = origins_of(settings["allowed_origins"])
         self._upload_dir = ""
 
     @asynccontextmanager

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["Origins", "origin_list"]
+__all__ = ["Origins", "origin_list", "origins_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,10 +37,12 @@ class Origins:
         ValueError: One is no origin.
     """
 
+    __slots__ = ("_any", "others")
+
     def __init__(self, allowed: Iterable[str] | None = None) -> None:
         origins = origin_list(allowed)
         self._any = _ANY in origins
-        self.others = frozenset(_serialized(one) for one in origins if one != _ANY)
+        self.others = tuple({_serialized(one) for one in origins if one != _ANY})
 
     def allow(self, headers: Mapping[str, str]) -> bool:
         """Whether a request with these headers, named in lower case, may be served."""
@@ -66,6 +69,16 @@ class Origins:
     def any(self) -> bool:
         """Whether all origins are allowed."""
         return self._any
+
+
+def origins_of(allowed: Iterable[str] | None) -> Origins:
+    """`Origins(allowed)`, the same one for the same origins: each connection asks for it."""
+    return _origins_of(tuple(origin_list(allowed)))
+
+
+@lru_cache(maxsize=64)
+def _origins_of(allowed: tuple[str, ...]) -> Origins:
+    return Origins(allowed)
 
 
 def origin_list(allowed: Iterable[str] | None) -> list[str]:

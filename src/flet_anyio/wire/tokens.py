@@ -44,6 +44,8 @@ class ResumeToken:
     client has said anything over the new page: the answer that carried the new one may be lost.
     """
 
+    __slots__ = ("_shown", "_signer", "session_key", "value")
+
     def __init__(self, signer: TokenSigner) -> None:
         self.session_key = secrets.token_urlsafe(_KEY_BYTES)
         self._signer = signer

@@ -18,7 +18,7 @@ from ...limits.overruns import overrun
 from ...server import default_server
 from ...settings import largest_upload, setting
 from ...transports.asgi import full_path
-from ..origin import Origins
+from ..origin import origins_of
 from .body import UploadBody
 from .grants import GrantSigner
 from .refusal import UploadRefused
@@ -81,7 +81,7 @@ class FletUpload:
         self._max_upload_size = largest_upload(max_upload_size)
         self._signer = GrantSigner(setting(secret_key, "FLET_SECRET_KEY", str) or "")
         self._server = server
-        self._origins = Origins(allowed_origins)
+        self._origins = origins_of(allowed_origins)
 
     async def handle(self, request: Request) -> Response:
         """Store the body of `request` under the name in its grant, and return an empty answer.
