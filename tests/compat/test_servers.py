@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
 import socket
 import struct
 import threading
+from collections import Counter
 from typing import Any
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 from fastapi import FastAPI, WebSocket
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.sessions import SessionMiddleware
-from starlette.routing import Mount
+from starlette.routing import Mount, WebSocketRoute
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from flet_anyio.compat import servers
+from flet_anyio.compat.door import on_trio
 from flet_anyio.compat.servers import guard_hypercorn, stopping, websocket_connection
 from flet_anyio.limits import Limits
 from flet_anyio.serving.hypercorn import make_config, serve_sockets
 from flet_anyio.serving.sockets import listen
 from fuzz.frames import BINARY, frame
 from logged import warnings_of
-from waiting import PATIENCE
+from waiting import PATIENCE, reached
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -230,3 +235,80 @@ def test_hypercorn_is_guarded_once(backend: str) -> None:
     # What is overridden is still there to be overridden.
     original = next(kind for kind in guarded.__mro__ if kind.__module__.startswith("hypercorn."))
     assert {"run", "protocol_send", "_close"} <= vars(original).keys()
+    protocol = importlib.import_module(f"hypercorn.{backend}.tcp_server").ProtocolWrapper
+    assert issubclass(protocol, servers._InTurn)
+    assert inspect.iscoroutinefunction(vars(protocol.__mro__[2])["handle"])
+
+
+MANY = 100
+
+
+async def listening(websocket: WebSocket) -> None:
+    await websocket.accept()
+    async for _ in websocket.iter_bytes():
+        pass
+
+
+def come(port: int) -> socket.socket:
+    sock = socket.create_connection(("127.0.0.1", port), 5)
+    shake_hands(sock)
+    assert b" 101 " in sock.recv(1024)
+    return sock
+
+
+class Steps:
+    """Counts the steps of the event loop, and notes what came in which."""
+
+    def __init__(self) -> None:
+        self.now = 0
+
+    async def count(self) -> None:
+        while True:
+            self.now += 1
+            await checkpoint()
+
+    def noting(self, kind: type, method: str, patch: pytest.MonkeyPatch) -> list[int]:
+        """Note the steps in which a method is called."""
+        at: list[int] = []
+        original = getattr(kind, method)
+
+        def note(*arguments: Any) -> Any:
+            at.append(self.now)
+            return original(*arguments)
+
+        patch.setattr(kind, method, note)
+        return at
+
+
+@pytest.mark.usefixtures("hypercorn_runs")
+async def test_those_who_come_or_go_at_once_are_taken_one_after_the_other(
+    monkeypatch: pytest.MonkeyPatch, anyio_backend: Any
+) -> None:
+    from hypercorn.protocol.h11 import H11Protocol
+
+    listener = listen("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    stop, steps = anyio.Event(), Steps()
+    async with anyio.create_task_group() as tasks:
+        app = Starlette(routes=[WebSocketRoute("/", listening)])
+        tasks.start_soon(serve_sockets, app, listener, make_config(Limits()), stop)
+        first = await anyio.to_thread.run_sync(come, port)
+        worker = importlib.import_module(f"hypercorn.{'trio' if on_trio() else 'asyncio'}.run")
+        accepted = steps.noting(worker.TCPServer, "__init__", monkeypatch)
+        heard = steps.noting(H11Protocol, "handle", monkeypatch)
+        async with anyio.create_task_group() as counting:
+            counting.start_soon(steps.count)
+            # Nobody else runs before all have connected: so many can wait.
+            crowd = [socket.create_connection(("127.0.0.1", port), 5) for _ in range(MANY)]
+            for sock in crowd:
+                shake_hands(sock)
+            await reached(lambda: len(heard) == MANY)
+            for sock in crowd:
+                sock.close()
+            await reached(lambda: len(heard) >= 2 * MANY)
+            counting.cancel_scope.cancel()
+        first.close()
+        stop.set()
+    assert len(set(heard[: 2 * MANY])) == 2 * MANY
+    if "use_uvloop" not in str(anyio_backend):
+        assert max(Counter(accepted).values()) <= 4

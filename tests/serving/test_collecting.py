@@ -12,7 +12,7 @@ import pytest
 from flet_anyio.serving.collecting import collecting_rarely
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.skipif(sys.version_info >= (3, 14), reason="collects in small steps")
 
@@ -56,27 +56,60 @@ def test_a_heap_that_grows_has_none_before_it_is_time() -> None:
         assert seen
 
 
-@pytest.mark.parametrize(("takes", "wait"), [(0.01, PAUSE), (0.1, 20), (5, 60)])
-def test_the_longer_one_takes_the_longer_is_the_next_put_off(takes: float, wait: float) -> None:
-    now = 0.0
+@contextmanager
+def taking(seconds: float, generation: int, go_on: Callable[[float], None]) -> Iterator[None]:
+    """Collections of this generation take so long."""
 
     def take(phase: str, info: dict[str, Any]) -> None:
-        nonlocal now
-        if phase == "start" and info["generation"] == 2:
-            now += takes
+        if phase == "start" and info["generation"] == generation:
+            go_on(seconds)
 
-    with collecting_rarely(PAUSE, lambda: now), counted() as seen:
-        gc.callbacks.append(take)
-        try:
-            gc.collect()
-            now += wait - 0.1
-            kept = [grow(), grow()]
-            assert len(seen) == 1
-            now += 0.2
-            kept += [grow(), grow(), grow()]
-            assert len(seen) >= 2
-        finally:
-            gc.callbacks.remove(take)
+    gc.callbacks.append(take)
+    try:
+        yield
+    finally:
+        gc.callbacks.remove(take)
+
+
+class Clock:
+    """Goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def go_on(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.mark.parametrize(("takes", "wait"), [(0.01, PAUSE), (0.1, 20), (5, 60)])
+def test_the_longer_one_takes_the_longer_is_the_next_put_off(takes: float, wait: float) -> None:
+    clock = Clock()
+    with collecting_rarely(PAUSE, clock), counted() as seen, taking(takes, 2, clock.go_on):
+        gc.collect()
+        clock.go_on(wait - 0.1)
+        kept = [grow(), grow()]
+        assert len(seen) == 1
+        clock.go_on(0.2)
+        kept += [grow(), grow(), grow()]
+        assert len(seen) >= 2
+
+
+@pytest.mark.parametrize(("takes", "wait"), [(0.01, PAUSE), (0.1, 20), (5, 60)])
+def test_what_the_small_ones_left_is_what_the_next_will_take(takes: float, wait: float) -> None:
+    clock = Clock()
+    with collecting_rarely(PAUSE, clock), counted() as seen:
+        gc.collect()
+        with taking(takes, 1, clock.go_on):
+            gc.collect(1)
+        clock.now = wait - 0.1
+        kept = [grow(), grow()]
+        assert len(seen) == 1
+        clock.go_on(0.2)
+        kept += [grow(), grow(), grow()]
+        assert len(seen) >= 2
 
 
 def test_it_leaves_all_as_it_was() -> None:

@@ -150,6 +150,7 @@ def guard_hypercorn() -> None:
         if f"hypercorn.{module}.run" in sys.modules:
             _guard(f"hypercorn.{module}.run", "TCPServer", guard)
             _guard(f"hypercorn.{module}.tcp_server", "TaskGroup", _GuardedCalls)
+            _guard(f"hypercorn.{module}.tcp_server", "ProtocolWrapper", _InTurn)
     if "hypercorn.protocol.h11" in sys.modules:
         _guard("hypercorn.protocol.h11", "WSStream", _GuardedWebSocket)
         _guard("hypercorn.protocol.h2", "WSStream", _BoundedWebSocket)
@@ -232,8 +233,6 @@ class _GuardedConnection:
         as one that a request may still come over.
         """
         await super()._read_data()  # type: ignore[misc]
-        # Those who came at once may go at once.
-        await _crowd_of(self.config).turnstile.wait()
         self._left = True
         self._task_group.tell_gone()
         for stream in list(getattr(self.protocol.protocol, "stream_buffers", {}).values()):
@@ -250,6 +249,27 @@ class _GuardedConnection:
             await super().protocol_send(event)  # type: ignore[misc]
         except OSError:
             await self.protocol.handle(Closed())
+
+
+class _InTurn:
+    """Mixed into what a connection hands all that it reads, and its end.
+
+    All clients may say at once that they are there, or that they go. Then everybody else has a
+    step between two of them. In between nobody waits: who has a session may click.
+    """
+
+    config: Config
+    _first_reads = 2
+    """The handshake of a WebSocket, and the registration of its client."""
+
+    async def handle(self, event: Any) -> None:
+        """Handle what was read, or that the connection is over."""
+        from hypercorn.events import RawData
+
+        if self._first_reads or not isinstance(event, RawData):
+            self._first_reads = max(0, self._first_reads - 1)
+            await _crowd_of(self.config).turnstile.wait()
+        await super().handle(event)  # type: ignore[misc]
 
 
 class _GuardedCalls:

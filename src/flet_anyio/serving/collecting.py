@@ -29,26 +29,29 @@ def collecting_rarely(
     quarter, and that is several in a second when many clients come at once. It still decides
     when there is to be one, only not so often; what is loaded already is not looked at again.
 
-    The longer one took, the longer is the next one put off: to 200 times that, so that 99 of
-    100 clicks meet none, yet to a minute at most, as what ended sessions leave has to go.
+    The longer one will take, the longer is it put off: to 200 times that, so that 99 of 100 clicks
+    meet none, yet to a minute at most, as what ended sessions leave has to go. It looks at what
+    the last one has looked at, and at what the small ones since then have left.
 
     From Python 3.14 on collections are done in small steps, and this changes nothing.
     """
     before = gc.get_threshold()
     held_off = (*before[:2], _NEVER)
-    began = soonest = clock()
+    began = ended = clock()
+    takes = 0.0
 
     def note(phase: str, info: dict[str, Any]) -> None:
-        nonlocal began, soonest
+        nonlocal began, ended, takes
         now = clock()
-        if info["generation"] != 2:
-            if now >= soonest:
-                gc.set_threshold(*before)
-        elif phase == "start":
+        if phase == "start":
             began = now
-        else:
-            soonest = now + max(pause, min(_SHARE * (now - began), _LONGEST))
+        elif info["generation"] == 2:
+            takes, ended = now - began, now
             gc.set_threshold(*held_off)
+        elif info["generation"] == 1:
+            takes += now - began
+        if now - ended >= max(pause, min(_SHARE * takes, _LONGEST)):
+            gc.set_threshold(*before)
 
     gc.collect()
     gc.freeze()

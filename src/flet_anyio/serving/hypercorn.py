@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["make_config", "serve_sockets"]
 
+_ACCEPTED_AT_ONCE = 4
+"""Connections after which others have their turn, on asyncio. trio makes it one, uvloop all."""
 _GRACE = 1.0
 """Seconds for what hypercorn itself has left to do: sessions were drained before."""
 
@@ -32,7 +34,7 @@ def make_config(limits: Limits) -> Config:
     config = Config()
     config.loglevel = "WARNING"
     config.graceful_timeout = _GRACE
-    config.backlog = BACKLOG  # it listens anew on what is given to it
+    config.backlog = _ACCEPTED_AT_ONCE
     # hypercorn has a bound of its own otherwise.
     bound = limits.message_bytes
     config.websocket_max_message_size = sys.maxsize if bound is None else bound
@@ -43,10 +45,20 @@ async def serve_sockets(
     app: ASGIApp, listener: socket.socket, config: Config, stop: anyio.Event
 ) -> None:
     """Serve connections of a listening socket until `stop` is set. Takes over the socket."""
-    config.bind = [f"fd://{listener.detach()}"]
     serve = _backend_serve()
-    with accepting.told_once():
-        await serve(app, config, shutdown_trigger=stop.wait, mode="asgi")
+    with listener.dup() as same:
+        config.bind = [f"fd://{listener.detach()}"]
+
+        async def until_stopped() -> None:
+            # hypercorn's backlog is what waits in the system, and what asyncio accepts in one go:
+            # a thousand is right for the one, and holds up everybody in the other. hypercorn has
+            # told asyncio by now, and so the system can be told something else.
+            with same:
+                same.listen(BACKLOG)
+            await stop.wait()
+
+        with accepting.told_once():
+            await serve(app, config, shutdown_trigger=until_stopped, mode="asgi")
 
 
 def _backend_serve() -> Callable[..., Awaitable[Any]]:
