@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import selectors
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ _STEP = 250
 _WARM = 20
 _CLIENTS = 200
 _TRY_OUT = 200
-_TRIES = 6
+_TRIES = 8
 _BUSY = 0.9
 
 
@@ -100,17 +101,16 @@ def clicks_per_second(server: Server, seconds: float, *, clients: int = _CLIENTS
     population = Population(server.url, clients)
     try:
         population.click(_TRY_OUT, 1)
-        first = _tried(server, population, _TRY_OUT, 1)
-        # Waking up for each click costs more than the next one of many.
-        low, high = 0.0, 2 * _TRY_OUT / first.server
-        best = first
+        best = _tried(server, population, _TRY_OUT, 1)
+        # As if each click cost the same. Waking up for each costs more than the next one of many.
+        low, high, rate = 0.0, math.inf, _TRY_OUT / best.server
         for _ in range(_TRIES):
-            rate = (low + high) / 2
             tried = _tried(server, population, rate, seconds)
             if tried.p99 < IN_TIME:
                 low, best = rate, tried
             else:
                 high = rate
+            rate = min(2 * rate, (low + high) / 2)
         return best
     finally:
         population.close()
