@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import gc
+import time
+from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import flet as ft
 import pytest
+from anyio.lowlevel import checkpoint
 from flet.controls.exceptions import FletPageDisconnectedException
 
 from flet_anyio import Limits
+from flet_anyio.session.calls import Calls
 from flet_anyio.testing import CallFailed, Client, InProcess
 from waiting import gone, reached
 
@@ -147,6 +152,59 @@ async def test_a_client_that_leaves_fails_its_calls_at_once() -> None:
         async with app.connect(after=client) as back:
             await back.see("go")
             assert back.errors == []
+
+
+@pytest.mark.parametrize("cancelled", [0, 80])
+async def test_calls_that_fail_together_end_one_after_the_other(cancelled: int) -> None:
+    calls, steps, at = Calls(), 0, []
+    scopes = [anyio.CancelScope() for _ in range(100)]
+
+    async def call(scope: anyio.CancelScope) -> None:
+        with scope, suppress(FletPageDisconnectedException):
+            await calls.make(lambda _: None, what="method")
+        at.append(steps)
+
+    async def live() -> None:
+        nonlocal steps
+        while len(at) < len(scopes):
+            steps += 1
+            await checkpoint()
+
+    async with anyio.create_task_group() as tasks:
+        for scope in scopes:
+            tasks.start_soon(call, scope)
+        await reached(lambda: len(calls) == len(scopes))
+        tasks.start_soon(live)
+        calls.fail_all()
+        assert len(calls) == 0
+        # Those that leave before their turn keep back nobody.
+        for scope in scopes[10:][:cancelled]:
+            scope.cancel()
+    assert len(at) == len(scopes)
+    # What is ready in one step runs in any order on trio: the next one may come before `live`.
+    assert cancelled or max(Counter(at).values()) <= 2
+
+
+def hold_up() -> None:
+    time.sleep(0.1)
+
+
+async def test_a_call_that_failed_before_its_turn_does_not_time_out() -> None:
+    calls, outcomes = Calls(), []
+
+    async def call() -> None:
+        try:
+            await calls.make(lambda _: None, what="method", timeout=0.05)
+        except (TimeoutError, FletPageDisconnectedException) as error:
+            outcomes.append(type(error))
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(20):
+            tasks.start_soon(call)
+        await reached(lambda: len(calls) == 20)
+        calls.fail_all()
+        hold_up()  # all are late when they come to their turn
+    assert outcomes == [FletPageDisconnectedException] * 20
 
 
 async def test_a_call_while_the_client_is_away_fails_at_once() -> None:

@@ -45,13 +45,18 @@ class _Call:
 
 
 class Calls:
-    """The calls of one session. Each waits in a task, and leaves with it; `limit` bounds them."""
+    """The calls of one session. Each waits in a task, and leaves with it; `limit` bounds them.
 
-    __slots__ = ("_limit", "_made", "_waiting")
+    Those that fail together are woken one by one, each by the one before as it leaves: a thousand
+    handlers that ended in one step of the event loop would hold up everybody.
+    """
+
+    __slots__ = ("_failed", "_limit", "_made", "_waiting")
 
     def __init__(self, limit: int | None = None) -> None:
         self._limit = limit
         self._waiting: dict[str, _Call] = {}
+        self._failed: list[_Call] | None = None
         self._made = 0
 
     def __len__(self) -> int:
@@ -88,9 +93,11 @@ class Calls:
             with fail_after(timeout):
                 await call.done.wait()
         except TimeoutError:
-            raise TimeoutError(f"Timeout waiting for invokeMethod {what} call") from None
+            if call.failure is None:
+                raise TimeoutError(f"Timeout waiting for invokeMethod {what} call") from None
         finally:
             self._waiting.pop(call_id, None)
+            self._wake_next()
         if call.failure is not None:
             raise call.failure
         if call.error:
@@ -111,6 +118,7 @@ class Calls:
         for call_id, call in list(self._waiting.items()):
             if call.send is None:
                 self._fail(call_id, call)
+        self._wake_next()
 
     def send_again(self) -> None:
         """The client is back: send it the calls that waited for it."""
@@ -121,17 +129,25 @@ class Calls:
                 except Exception as error:
                     # It is the caller's, who waits for it.
                     self._fail(call_id, call, error)
+        self._wake_next()
 
     def end_all(self) -> None:
         """No client comes any more: end every call."""
         for call_id, call in list(self._waiting.items()):
             self._fail(call_id, call)
+        self._wake_next()
 
     def _fail(self, call_id: str, call: _Call, failure: Exception | None = None) -> None:
         del self._waiting[call_id]
         gone = "the client went away before it answered"
         call.failure = failure or FletPageDisconnectedException(gone)
-        call.done.set()
+        self._failed = self._failed or []
+        self._failed.append(call)
+
+    def _wake_next(self) -> None:
+        # One that has left meanwhile has woken another then.
+        if self._failed:
+            self._failed.pop(0).done.set()
 
 
 def _send(call: _Call, send: Callable[[str], None], call_id: str) -> None:
