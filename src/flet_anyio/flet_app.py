@@ -173,9 +173,8 @@ class FletApp(Connection):
             TypeError: `websocket` is none of these.
         """
         transport = open_transport(websocket)
-        server = self._server = self._server or await default_server(self._limits)
         try:
-            visit = self._let_in(transport, server)
+            server, visit = await self._let_in(transport)
         except Refused as refused:
             await transport.refuse(refused.status)
             return
@@ -381,10 +380,11 @@ class FletApp(Connection):
 
     # --- inside -------------------------------------------------------------------------------
 
-    def _let_in(self, transport: Transport, server: Server) -> Visit:
+    async def _let_in(self, transport: Transport) -> tuple[Server, Visit]:
         if not self._origins.allow(transport.info.headers):
-            raise Refused(403)
-        return server.admission.connection(transport.info.client_ip)
+            raise Refused(403)  # before a server is made for it
+        server = self._server = self._server or await default_server(self._limits)
+        return server, server.admission.connection(transport.info.client_ip)
 
     def _open(self, transport: Transport, server: Server) -> Link:
         if self._link is not None:

@@ -6,6 +6,10 @@ import logging
 
 import pytest
 
+from flet_anyio import FletApp
+from flet_anyio.server import hosted_servers
+from flet_anyio.testing import MemoryTransport
+from flet_anyio.transports import PeerInfo
 from flet_anyio.web.origin import Origins
 
 
@@ -76,3 +80,13 @@ def test_what_is_no_origin_cannot_be_allowed(bad: str) -> None:
 def test_a_single_text_is_no_list() -> None:
     with pytest.raises(ValueError, match="must be a list"):
         Origins("https://example.com")
+
+
+@pytest.mark.anyio
+async def test_a_page_that_may_not_has_no_server_made() -> None:
+    headers = {"origin": "https://elsewhere.example", "host": "test"}
+    transport = MemoryTransport(PeerInfo(url="ws://test/ws", path="/ws", headers=headers))
+    await FletApp(main=lambda _: None).handle(transport)
+    assert transport.refused == 403
+    assert None not in hosted_servers()
+    transport.drop()
