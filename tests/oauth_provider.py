@@ -38,6 +38,8 @@ from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from waiting import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
@@ -86,7 +88,7 @@ def provider() -> Iterator[str]:
 def register(url: str, redirect_uri: str, token: str = "well") -> Registered:
     """Make a client of the provider."""
     settings = {"redirect_uri": redirect_uri, "token": token}
-    return Registered(**httpx.post(f"{url}/register", json=settings, timeout=20).json())
+    return Registered(**httpx.post(f"{url}/register", json=settings, timeout=PATIENCE).json())
 
 
 # --- the provider -----------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from websockets.typing import Origin
 from websockets.uri import parse_uri
 
 from flet_anyio.wire.packets import decode_packet, message_packet
+from waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from anyio.abc import ByteStream
 
 __all__ = ["Socket", "open_socket"]
-
-_PATIENCE = 20
 
 
 @asynccontextmanager
@@ -33,7 +32,7 @@ async def open_socket(
     page = Origin(origin) if origin is not None else None
     protocol = ClientProtocol(parse_uri(url), origin=page, max_size=None)
     host, port = protocol.uri.host, protocol.uri.port
-    with anyio.fail_after(_PATIENCE):
+    with anyio.fail_after(PATIENCE):
         async with await anyio.connect_tcp(host, port) as stream:
             socket = Socket(protocol, stream)
             await socket.shake_hands(headers)

@@ -15,13 +15,12 @@ from anyio.lowlevel import checkpoint
 
 from flet_anyio.session.lifecycle import Reason
 from flet_anyio.testing import InProcess
+from waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.anyio
-
-PATIENCE = 20
 
 
 def blank(page: ft.Page) -> None:

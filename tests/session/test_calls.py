@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import gc
-import time
 from collections import Counter
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -12,13 +11,14 @@ import pytest
 from anyio.lowlevel import checkpoint
 from flet.controls.exceptions import FletPageDisconnectedException
 
+import flet_anyio.session.calls as calls_code
 from flet_anyio import Limits
 from flet_anyio.session.calls import Calls
 from flet_anyio.testing import CallFailed, Client, InProcess
 from waiting import gone, reached
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
 pytestmark = pytest.mark.anyio
 
@@ -185,16 +185,23 @@ async def test_calls_that_fail_together_end_one_after_the_other(cancelled: int) 
     assert cancelled or max(Counter(at).values()) <= 2
 
 
-def hold_up() -> None:
-    time.sleep(0.1)
-
-
-async def test_a_call_that_failed_before_its_turn_does_not_time_out() -> None:
+async def test_a_call_that_failed_before_its_turn_does_not_time_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     calls, outcomes = Calls(), []
+    scopes: list[anyio.CancelScope] = []
+
+    @contextmanager
+    def noted(timeout: float) -> Iterator[None]:
+        with anyio.fail_after(timeout) as scope:
+            scopes.append(scope)
+            yield
+
+    monkeypatch.setattr(calls_code, "fail_after", noted)
 
     async def call() -> None:
         try:
-            await calls.make(lambda _: None, what="method", timeout=0.05)
+            await calls.make(lambda _: None, what="method", timeout=1000)
         except (TimeoutError, FletPageDisconnectedException) as error:
             outcomes.append(type(error))
 
@@ -203,7 +210,8 @@ async def test_a_call_that_failed_before_its_turn_does_not_time_out() -> None:
             tasks.start_soon(call)
         await reached(lambda: len(calls) == 20)
         calls.fail_all()
-        hold_up()  # all are late when they come to their turn
+        for scope in scopes:
+            scope.deadline = anyio.current_time()  # all are late when they come to their turn
     assert outcomes == [FletPageDisconnectedException] * 20
 
 

@@ -37,7 +37,7 @@ from flet_anyio.web.uploads import body as upload_body
 from flet_anyio.web.uploads import endpoint as uploads
 from flet_anyio.web.uploads.grants import GrantSigner
 from flet_anyio.web.uploads.storage import PartialFile
-from waiting import reached
+from waiting import PATIENCE, reached
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -459,7 +459,7 @@ async def test_a_task_of_asyncio_that_is_cancelled_itself(
 
     def open_late(file: PartialFile) -> None:
         began.set()
-        assert go.wait(20)
+        assert go.wait(PATIENCE)
         open_file(file)
 
     monkeypatch.setattr(PartialFile, "open", open_late)
@@ -499,7 +499,7 @@ async def test_cancelled_while_the_file_gets_its_place(
 
     def replace_late(*args: Any, **kwargs: Any) -> None:
         began.set()
-        assert go.wait(20)
+        assert go.wait(PATIENCE)
         replace(*args, **kwargs)
 
     monkeypatch.setattr(os, "replace", replace_late)
@@ -564,7 +564,7 @@ async def test_removing_that_takes_too_long_is_not_waited_for(
     discard = PartialFile.discard
 
     def discard_late(file: PartialFile) -> None:
-        assert go.wait(20)
+        assert go.wait(PATIENCE)
         discard(file)
 
     monkeypatch.setattr(PartialFile, "discard", discard_late)
@@ -619,7 +619,7 @@ async def test_a_server_that_ends_stops_the_sweep(
 
     def walk(root: str, stop: threading.Event) -> None:
         began.set()
-        assert stop.wait(20)
+        assert stop.wait(PATIENCE)
         ended.set()
 
     monkeypatch.setattr(uploads, "sweep", walk)
