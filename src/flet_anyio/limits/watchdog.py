@@ -75,16 +75,17 @@ class Watchdog:
 class _Watched:
     """One connection, and what it had last been seen to do."""
 
-    __slots__ = ("_ask", "_asked", "_link", "_seen", "_watchdog", "due", "pause")
+    __slots__ = ("_ask", "_asked", "_link", "_seen", "_watchdog", "due", "over", "pause")
 
     def __init__(
         self, watchdog: Watchdog, link: Link, ask: Callable[[], bool], pause: float
     ) -> None:
         self.pause = pause
         self.due = math.inf
+        self.over = False
         self._watchdog = watchdog
-        self._link: Link | None = link
-        self._ask: Callable[[], bool] | None = ask
+        self._link = link
+        self._ask = ask
         self._asked = False
         self._seen = link.activity
 
@@ -95,28 +96,24 @@ class _Watched:
         self._watchdog.look_later(self)
 
     def __exit__(self, *_: object) -> None:
-        self._link = self._ask = None  # it stays in the line for a while
+        self.over = True
+        del self._link, self._ask  # this stays in the line for a while, and they are not to
         self._watchdog.look_no_more(self)
-
-    @property
-    def over(self) -> bool:
-        """Whether the connection is over."""
-        return self._link is None
 
     def look(self) -> bool:
         """Look at it, and do what is due. Return whether to look again."""
-        link, ask = self._link, self._ask
-        if link is None or ask is None:
+        if self.over:
             return False
         try:
-            return self._look(link, ask)
+            return self._look()
         except Exception:
             # Supervised: what goes wrong with one connection is not to end all others.
-            logger.exception("connection %s: watching it failed", link.label)
-            link.drop("it could not be watched")
+            logger.exception("connection %s: watching it failed", self._link.label)
+            self._link.drop("it could not be watched")
             return False
 
-    def _look(self, link: Link, ask: Callable[[], bool]) -> bool:
+    def _look(self) -> bool:
+        link = self._link
         if link.activity != self._seen or link.writing:
             self._seen, self._asked = link.activity, False
             return True
@@ -125,5 +122,5 @@ class _Watched:
             link.drop(f"{why} for {2 * self.pause} s", "silence_timeout")
             return False
         # Of one whose message waits there is nothing to ask.
-        self._asked = not link.reading or ask()
+        self._asked = not link.reading or self._ask()
         return True

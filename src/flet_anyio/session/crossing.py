@@ -24,7 +24,7 @@ Replaced: TypeAlias = dict[int | None, set[str]]
 class Said:
     """What the client changed since it last confirmed all updates. One value a property."""
 
-    __slots__ = "_said"
+    __slots__ = ("_said",)
 
     def __init__(self) -> None:
         self._said: dict[int, dict[str, tuple[int, Any]]] = {}

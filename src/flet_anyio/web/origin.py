@@ -37,12 +37,10 @@ class Origins:
         ValueError: One is no origin.
     """
 
-    __slots__ = ("_any", "others")
-
     def __init__(self, allowed: Iterable[str] | None = None) -> None:
         origins = origin_list(allowed)
         self._any = _ANY in origins
-        self.others = tuple({_serialized(one) for one in origins if one != _ANY})
+        self.others = frozenset(_serialized(one) for one in origins if one != _ANY)
 
     def allow(self, headers: Mapping[str, str]) -> bool:
         """Whether a request with these headers, named in lower case, may be served."""
